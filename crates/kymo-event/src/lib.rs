@@ -1,0 +1,34 @@
+//! What an event is: its envelope, its line in the ledger, its dialects and the language that selects it.
+//!
+//! Everything here is pure: bytes in, values or bytes out. No clock, no file, no socket, no task.
+//! `kymo-ledger` stores the lines written here; `kymo-hub` decides who gets them.
+
+pub mod catalogue;
+pub mod channels;
+pub mod dialects;
+mod event;
+pub mod filter;
+pub mod json;
+mod level;
+mod limits;
+mod line;
+mod names;
+mod prepared;
+mod records;
+mod refusal;
+mod seq;
+mod time;
+
+pub use channels::Channel;
+pub use event::{Event, Ext};
+pub use filter::Filter;
+pub use json::RawJson;
+pub use level::Level;
+pub use limits::Limits;
+pub use line::{LineError, LineView, check_crc, write_line};
+pub use names::{fold_separators, same_name};
+pub use prepared::{Batch, IdKey};
+pub use records::{Record, RecordFormat, Records};
+pub use refusal::Refusal;
+pub use seq::{LedgerId, Seq};
+pub use time::{Micros, TimeError};
