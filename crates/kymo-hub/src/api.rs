@@ -102,6 +102,12 @@ impl Hub {
     pub fn start(settings: HubSettings, ledger: Ledger) -> Self {
         todo!("{settings:?}{}", ledger.id())
     }
+    /// The same, recording as `kymo.*` events what the ledger's notices say (from before the start on).
+    #[must_use]
+    pub fn start_with(settings: HubSettings, ledger: Ledger, notices: Notices) -> Self {
+        let _ = notices;
+        Self::start(settings, ledger)
+    }
     /// The ledger beneath.
     #[must_use]
     pub fn ledger(&self) -> &Ledger {
@@ -149,6 +155,25 @@ impl Hub {
     /// Stops admitting (`closing`), ends subscribers with [`Delivery::Closing`] after what is durable was delivered to
     /// those that keep up, and closes the ledger.
     pub async fn close(&self) {
+        todo!()
+    }
+}
+
+/// Keeps what a ledger says of itself until the hub records it: `Ledger::open(…, notices.on_notice())`, then
+/// [`Hub::start_with`].
+#[derive(Clone, Debug, Default)]
+pub struct Notices {
+    _private: (),
+}
+impl Notices {
+    /// Nothing was said so far.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+    /// What to give to [`Ledger::open`].
+    #[must_use]
+    pub fn on_notice(&self) -> kymo_ledger::OnNotice {
         todo!()
     }
 }
@@ -284,6 +309,18 @@ pub trait Encoder: Send + Sync + std::fmt::Debug {
     /// Appends a frame with these lines (each without line feed), every match up to `cursor` now sent. `lines` may be
     /// empty (the cursor moves) .
     fn frame(&self, feed: u32, cursor: Seq, lines: &mut dyn Iterator<Item = LineView<'_>>, out: &mut Vec<u8>);
+    /// The same for encoders that pass lines on as they stand: spares the reading of every line. An encoder that does
+    /// not need views appends the frame and returns true; the others append nothing and return false.
+    fn raw_frame(
+        &self,
+        feed: u32,
+        cursor: Seq,
+        lines: &mut dyn Iterator<Item = &[u8]>,
+        out: &mut Vec<u8>,
+    ) -> bool {
+        let _ = (feed, cursor, lines, out);
+        false
+    }
 }
 /// Why there is no subscription.
 #[derive(Debug, thiserror::Error)]
@@ -338,9 +375,11 @@ pub enum Delivery {
         events: usize,
     },
     /// Everything up to here is sent: live from now on.
-    CaughtUp { cursor: Seq },
+    /// `cursor` is `None` while nothing was ever stored (the wire says 0).
+    CaughtUp { cursor: Option<Seq> },
     /// Too slow for the ring: reading the ledger again.
-    FellBehind { cursor: Seq, lag_events: u64 },
+    /// `cursor` is `None` before the first event (the wire says 0).
+    FellBehind { cursor: Option<Seq>, lag_events: u64 },
     /// Events that are gone.
     Gap(Gap),
     /// The hub is closing; resume at `cursor + 1` later.
