@@ -26,7 +26,7 @@ pub use json::RawJson;
 pub use level::Level;
 pub use limits::Limits;
 pub use line::{LineError, LineView, check_crc, write_line};
-pub use names::{fold_separators, same_name};
+pub use names::{begins_name, fold_separators, is_separator, same_name};
 pub use prepared::{Batch, IdKey};
 pub use records::{Record, RecordFormat, Records};
 pub use refusal::Refusal;

@@ -1,141 +1,178 @@
 //! The one language that selects events: `type:task.* level:>=warn -source:test "exact words" (a OR b)`.
+//!
+//! A [`Filter`] is parsed once, brought to its normal form and made ready for matching; it is the same in
+//! subscriptions, history, the search box, routes, alerts and tokens. `docs/filters.md` tells users how to write one.
+//! The ledger skips by [`Filter::possible`] what its columns exclude and asks [`Filter::matches`] for the rest.
+
+mod error;
+mod glob;
+mod normal;
+mod parse;
+mod summary;
+mod terms;
+mod text;
+mod tree;
+mod values;
+mod words;
+
+use std::{fmt, hash, str::FromStr, sync::Arc};
+
+pub use error::FilterError;
+pub use summary::{Possible, Summary};
+pub use tree::{Key, Node, Op, Test};
+
 use crate::LineView;
 
-/// Envelope keys a filter can name.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord)]
-#[allow(missing_docs)]
-pub enum Key {
-    Id,
-    Type,
-    Source,
-    Level,
-    Agent,
-    Session,
-    Task,
-    Trace,
-    Span,
-    Parent,
-    User,
-    Tier,
-    Dialect,
-    Seq,
-    Backfill,
-}
-
 /// A parsed filter; cheap to clone. Equal filters have equal [`Filter::canonical`] texts, which is what feeds share by.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Filter {
-    tree: std::sync::Arc<Node>,
-    canonical: std::sync::Arc<str>,
-}
+#[derive(Clone)]
+pub struct Filter(Arc<Parts>);
 
-/// The tree of a filter.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Node {
-    /// Matches everything.
-    All,
-    /// Every part matches.
-    And(Vec<Node>),
-    /// Some part matches.
-    Or(Vec<Node>),
-    /// The part does not match.
-    Not(Box<Node>),
-    /// An envelope key passes a test.
-    Key(Key, Test),
-    /// A path into `data` (or `ext.…`) passes a test; needs the payload.
-    Path(Vec<String>, Test),
-    /// A case-insensitive substring of the decoded strings in `data` and `ext`; needs the payload. Lower case.
-    Words(String),
-}
-
-impl Eq for Node {}
-
-/// A test on one value.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Test {
-    /// Equal (for `type`: with separators folded; for others: exactly).
-    Is(String),
-    /// Begins with (the text before a final `*`), separators folded for `type`.
-    Prefix(String),
-    /// Contains `*` elsewhere.
-    Glob(String),
-    /// Is there at all (`agent:*`).
-    Exists,
-    /// A number compares, or a level is at or beyond.
-    Compare(Op, f64),
-    /// A level compares.
-    Level(Op, crate::Level),
-}
-
-/// A comparison.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs)]
-pub enum Op {
-    Eq,
-    Lt,
-    Le,
-    Gt,
-    Ge,
-}
-
-/// What is wrong with a filter text, and where.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{message} (at character {})", at + 1)]
-pub struct FilterError {
-    /// Character position, from 0.
-    pub at: usize,
-    /// What happened and what to write instead.
-    pub message: String,
+struct Parts {
+    tree: Node,
+    canonical: Box<str>,
+    needs_payload: bool,
 }
 
 impl Filter {
     /// Matches everything.
     #[must_use]
     pub fn all() -> Self {
-        todo!()
+        Self::from_node(Node::All)
     }
+
     /// Reads the language; an empty text matches everything.
     pub fn parse(text: &str) -> Result<Self, FilterError> {
-        todo!("{text}")
+        parse::parse(text).map(Self::from_node)
     }
+
     /// From a tree (simplified and normalised).
     #[must_use]
     pub fn from_node(node: Node) -> Self {
-        todo!("{node:?}")
+        let tree = normal::normal(node);
+        Self(Arc::new(Parts {
+            canonical: text::of(&tree).into(),
+            needs_payload: tree.needs_payload(),
+            tree,
+        }))
     }
+
     /// Both.
     #[must_use]
     pub fn and(&self, other: &Self) -> Self {
-        todo!("{other:?}")
+        if other.is_all() || self == other {
+            return self.clone();
+        }
+        if self.is_all() {
+            return other.clone();
+        }
+        Self::from_node(Node::And(vec![self.tree().clone(), other.tree().clone()]))
     }
+
     /// Any of them; none means nothing to choose from, which matches everything.
     #[must_use]
     pub fn any(filters: &[Self]) -> Self {
-        todo!("{filters:?}")
+        match filters {
+            [] => Self::all(),
+            [filter] => filter.clone(),
+            filters => Self::from_node(Node::Or(
+                filters.iter().map(|filter| filter.tree().clone()).collect(),
+            )),
+        }
     }
+
+    /// Everything but this.
+    #[must_use]
+    pub fn negated(&self) -> Self {
+        Self::from_node(Node::Not(Box::new(self.tree().clone())))
+    }
+
     /// Whether it matches everything.
     #[must_use]
     pub fn is_all(&self) -> bool {
-        matches!(*self.tree, Node::All)
+        matches!(self.tree(), Node::All)
     }
+
     /// Whether it must look into `data` or `ext`.
     #[must_use]
     pub fn needs_payload(&self) -> bool {
-        todo!()
+        self.0.needs_payload
     }
-    /// The tree.
+
+    /// The tree, in normal form.
     #[must_use]
     pub fn tree(&self) -> &Node {
-        &self.tree
+        &self.0.tree
     }
-    /// The normal text: parses to an equal filter.
+
+    /// The normal text: parses to an equal filter. `*` for the filter that matches everything.
     #[must_use]
     pub fn canonical(&self) -> &str {
-        &self.canonical
+        &self.0.canonical
     }
+
+    /// What can be said of all events that the summary stands for, without looking at one. Where this is `Always` or
+    /// `Never`, [`Filter::matches`] would say the same of each of them.
+    #[must_use]
+    pub fn possible(&self, summary: &dyn Summary) -> Possible {
+        summary::possible(self.tree(), summary)
+    }
+
     /// Whether an event passes.
     #[must_use]
     pub fn matches(&self, line: &LineView<'_>) -> bool {
         todo!("{line:?}")
+    }
+}
+
+impl Default for Filter {
+    fn default() -> Self {
+        Self::all()
+    }
+}
+
+impl PartialEq for Filter {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0) || self.canonical() == other.canonical()
+    }
+}
+
+impl Eq for Filter {}
+
+impl hash::Hash for Filter {
+    fn hash<H: hash::Hasher>(&self, state: &mut H) {
+        self.canonical().hash(state);
+    }
+}
+
+impl fmt::Debug for Filter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Filter({})", self.canonical())
+    }
+}
+
+impl fmt::Display for Filter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.canonical())
+    }
+}
+
+impl FromStr for Filter {
+    type Err = FilterError;
+
+    fn from_str(text: &str) -> Result<Self, FilterError> {
+        Self::parse(text)
+    }
+}
+
+impl serde::Serialize for Filter {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.canonical())
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for Filter {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+        Self::parse(&text).map_err(serde::de::Error::custom)
     }
 }
