@@ -6,13 +6,16 @@
 
 mod error;
 mod glob;
+mod matcher;
 mod normal;
 mod parse;
+mod paths;
 mod summary;
 mod terms;
 mod text;
 mod tree;
 mod values;
+mod walk;
 mod words;
 
 use std::{fmt, hash, str::FromStr, sync::Arc};
@@ -31,6 +34,7 @@ struct Parts {
     tree: Node,
     canonical: Box<str>,
     needs_payload: bool,
+    matcher: matcher::Matcher,
 }
 
 impl Filter {
@@ -52,6 +56,7 @@ impl Filter {
         Self(Arc::new(Parts {
             canonical: text::of(&tree).into(),
             needs_payload: tree.needs_payload(),
+            matcher: matcher::Matcher::new(&tree),
             tree,
         }))
     }
@@ -120,7 +125,7 @@ impl Filter {
     /// Whether an event passes.
     #[must_use]
     pub fn matches(&self, line: &LineView<'_>) -> bool {
-        todo!("{line:?}")
+        self.0.matcher.matches(line)
     }
 }
 

@@ -1,0 +1,79 @@
+//! Decides whether one line passes, without copying anything of it.
+//!
+//! A filter's tree is made ready once. What asks the envelope alone stands before what needs the payload, so `data` is
+//! only looked at when the envelope leaves the question open.
+
+use super::{
+    paths::PathTest,
+    tree::{Key, Node, Test},
+    words::Needle,
+};
+use crate::LineView;
+
+/// A tree made ready.
+pub(super) enum Matcher {
+    All,
+    And(Box<[Matcher]>),
+    Or(Box<[Matcher]>),
+    Not(Box<Matcher>),
+    Key(Key, Test),
+    Data(PathTest),
+    Ext(PathTest),
+    Words(Needle),
+}
+
+impl Matcher {
+    /// From a tree in normal form.
+    pub(super) fn new(node: &Node) -> Self {
+        match node {
+            Node::All => Self::All,
+            Node::And(parts) => Self::And(cheapest_first(parts)),
+            Node::Or(parts) => Self::Or(cheapest_first(parts)),
+            Node::Not(part) => Self::Not(Box::new(Self::new(part))),
+            Node::Key(key, test) => Self::Key(*key, test.clone()),
+            Node::Path(path, test) => {
+                let (root, steps) = path.split_first().expect("a path in normal form has a root");
+                let path = PathTest::new(steps, test);
+                if root == "ext" {
+                    Self::Ext(path)
+                } else {
+                    Self::Data(path)
+                }
+            }
+            Node::Words(words) => Self::Words(Needle::new(words)),
+        }
+    }
+
+    pub(super) fn matches(&self, line: &LineView<'_>) -> bool {
+        match self {
+            Self::All => true,
+            Self::And(parts) => parts.iter().all(|part| part.matches(line)),
+            Self::Or(parts) => parts.iter().any(|part| part.matches(line)),
+            Self::Not(part) => !part.matches(line),
+            Self::Key(key, test) => key_matches(*key, test, line),
+            Self::Data(path) => line.data().is_some_and(|data| path.matches(data)),
+            Self::Ext(path) => line.ext().is_some_and(|ext| path.matches(ext)),
+            Self::Words(needle) => {
+                let holds = |json: &str| needle.is_in(json);
+                line.data().is_some_and(holds) || line.ext().is_some_and(holds)
+            }
+        }
+    }
+}
+
+fn cheapest_first(parts: &[Node]) -> Box<[Matcher]> {
+    let mut parts: Vec<&Node> = parts.iter().collect();
+    parts.sort_by_key(|part| part.needs_payload());
+    parts.into_iter().map(Matcher::new).collect()
+}
+
+fn key_matches(key: Key, test: &Test, line: &LineView<'_>) -> bool {
+    match key {
+        Key::Type => test.matches_str(key, &line.kind()),
+        Key::Source => test.matches_str(key, &line.source()),
+        Key::Level => test.matches_level(line.level()),
+        Key::Seq => test.matches_seq(line.seq().get()),
+        Key::Backfill => test.matches_str(key, if line.backfill() { "true" } else { "false" }),
+        key => line.key(key).is_some_and(|value| test.matches_str(key, &value)),
+    }
+}
