@@ -4,5 +4,37 @@
 //! that promise is what lets a subscription resume after a crash. It knows lines and columns; it does not know who
 //! reads (that is `kymo-hub`) nor what events mean.
 
-mod api;
-pub use api::*;
+mod chain;
+mod clock;
+mod coming;
+mod core;
+pub mod disk;
+mod errors;
+mod folder;
+mod gaps;
+mod group;
+mod ledger;
+mod lines;
+mod lock;
+mod notices;
+mod queue;
+mod reader;
+mod recover;
+mod scan;
+mod segment;
+mod segments;
+mod settings;
+mod walk;
+mod writer;
+
+pub use chain::{ChainHead, ChainHeadError};
+pub use clock::{Clock, SystemClock};
+pub use coming::{ReadOnly, VerifyReport};
+pub use errors::{AppendError, OpenError, ReadError};
+pub use gaps::{Gap, GapReason};
+pub use ledger::{Ground, Ledger};
+pub use lines::{Appended, Lines, MatchedLines};
+pub use lock::{LockState, lock_state};
+pub use notices::{Damage, Notice, OnCommit, OnNotice};
+pub use reader::{Chunk, Reader};
+pub use settings::{Durability, GATHER, LedgerSettings};

@@ -1,0 +1,65 @@
+//! A group: what one write and one sync make durable. Here lines get their seq, time and checksum.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use kymo_event::{Micros, Seq, write_line};
+
+use crate::{Lines, queue::Pending, settings::BLOCK_EVENTS};
+
+/// Where a group leaves one segment for a new one: after this many lines and bytes of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Roll {
+    pub(crate) lines: usize,
+    pub(crate) bytes: usize,
+}
+
+/// Lines made from the bodies of some batches.
+pub(crate) struct Group {
+    pub(crate) lines: Lines,
+    pub(crate) rolls: Vec<Roll>,
+}
+
+/// Room that the writer's own keys take in a line, at most.
+const ADDED_BYTES: usize =
+    r#"{"seq":18446744073709551615,"recorded":"","crc":"00000000"}"#.len() + Micros::TEXT_LEN + 1;
+
+/// Makes the group that begins at `first`, in a segment of `segment_bytes`. A segment is full at the first block end
+/// at or above `segment_bytes_max`, whoever writes it and however it was grouped.
+pub(crate) fn build(
+    pending: &[Pending],
+    first: Seq,
+    recorded: Micros,
+    mut segment_bytes: u64,
+    segment_bytes_max: u64,
+) -> Group {
+    let events: usize = pending.iter().map(|pending| pending.batch.len()).sum();
+    let bodies: usize = pending.iter().map(|pending| pending.batch.bytes()).sum();
+    let mut bytes = Vec::with_capacity(bodies + events * ADDED_BYTES);
+    let mut ends = Vec::with_capacity(events);
+    let mut rolls = Vec::new();
+    let recorded = recorded.text();
+    let mut seq = first;
+    for body in pending.iter().flat_map(|pending| pending.batch.bodies()) {
+        let start = bytes.len();
+        write_line(&mut bytes, seq, &recorded, body);
+        ends.push(u32::try_from(bytes.len()).expect("a group is far smaller than 4 GiB"));
+        segment_bytes += (bytes.len() - start) as u64;
+        if seq.get() % BLOCK_EVENTS == 0 && segment_bytes >= segment_bytes_max {
+            rolls.push(Roll {
+                lines: ends.len(),
+                bytes: bytes.len(),
+            });
+            segment_bytes = 0;
+        }
+        seq = seq.next();
+    }
+    Group {
+        lines: Lines {
+            first,
+            bytes: Bytes::from(bytes),
+            ends: Arc::from(ends),
+        },
+        rolls,
+    }
+}

@@ -1,0 +1,131 @@
+//! Batches on their way to the writer: bounded in bytes, taken all at once.
+
+use std::{
+    collections::VecDeque,
+    time::{Duration, Instant},
+};
+
+use kymo_event::Batch;
+use parking_lot::{Condvar, Mutex};
+
+use crate::{AppendError, Appended};
+
+/// What is called once when a batch is durable or has failed.
+pub(crate) type Done = Box<dyn FnOnce(Result<Appended, AppendError>) + Send>;
+
+/// A batch that waits.
+pub(crate) struct Pending {
+    pub(crate) batch: Batch,
+    pub(crate) done: Done,
+}
+
+/// What the writer got.
+pub(crate) enum Taken {
+    /// Batches, in the order they came.
+    Some(Vec<Pending>),
+    /// Nothing came before the deadline.
+    Late,
+    /// The queue is closed and empty.
+    Closed,
+}
+
+#[derive(Default)]
+struct State {
+    waiting: VecDeque<Pending>,
+    bytes: usize,
+    closed: bool,
+    parked: bool,
+}
+
+impl State {
+    /// Takes from the front until `taken` has about `bytes_max` of bodies; the first one whatever its size.
+    fn take_into(&mut self, taken: &mut Vec<Pending>, bytes_max: usize) {
+        let mut bytes: usize = taken.iter().map(|pending| pending.batch.bytes()).sum();
+        while let Some(next) = self.waiting.front() {
+            let more = next.batch.bytes();
+            if !taken.is_empty() && bytes + more > bytes_max {
+                break;
+            }
+            bytes += more;
+            self.bytes -= more;
+            taken.extend(self.waiting.pop_front());
+        }
+    }
+}
+
+/// The writer's queue.
+pub(crate) struct Queue {
+    state: Mutex<State>,
+    filled: Condvar,
+    bytes_max: usize,
+}
+
+impl Queue {
+    pub(crate) fn new(bytes_max: usize) -> Self {
+        Self {
+            state: Mutex::default(),
+            filled: Condvar::new(),
+            bytes_max,
+        }
+    }
+
+    /// Puts a batch at the end, or gives it back with the reason.
+    pub(crate) fn push(&self, pending: Pending) -> Result<(), (Pending, AppendError)> {
+        let mut state = self.state.lock();
+        let bytes = pending.batch.bytes();
+        if state.closed {
+            return Err((pending, AppendError::Closed));
+        }
+        if state.bytes > 0 && state.bytes + bytes > self.bytes_max {
+            return Err((pending, AppendError::Busy));
+        }
+        state.bytes += bytes;
+        state.waiting.push_back(pending);
+        let wake = std::mem::take(&mut state.parked);
+        drop(state);
+        if wake {
+            self.filled.notify_one();
+        }
+        Ok(())
+    }
+
+    /// Takes what waits, up to about `bytes_max`, once there is something.
+    pub(crate) fn take(&self, bytes_max: usize, deadline: Option<Instant>) -> Taken {
+        let mut state = self.state.lock();
+        while state.waiting.is_empty() {
+            if state.closed {
+                return Taken::Closed;
+            }
+            state.parked = true;
+            match deadline {
+                None => self.filled.wait(&mut state),
+                Some(deadline) if self.filled.wait_until(&mut state, deadline).timed_out() => {
+                    state.parked = false;
+                    return Taken::Late;
+                }
+                Some(_) => {}
+            }
+        }
+        let mut taken = Vec::with_capacity(state.waiting.len());
+        state.take_into(&mut taken, bytes_max);
+        Taken::Some(taken)
+    }
+
+    /// Waits `time` for stragglers and adds them to what was taken.
+    pub(crate) fn gather(&self, time: Duration, taken: &mut Vec<Pending>, bytes_max: usize) {
+        let until = Instant::now() + time;
+        while Instant::now() < until {
+            std::thread::yield_now();
+        }
+        self.state.lock().take_into(taken, bytes_max);
+    }
+
+    /// Nothing more is taken in; what waits is still handed out.
+    pub(crate) fn close(&self) {
+        let mut state = self.state.lock();
+        state.closed = true;
+        state.parked = false;
+        drop(state);
+        self.filled.notify_all();
+    }
+}

@@ -1,0 +1,189 @@
+//! What a crash left: finds the last good line, keeps the unfinished tail in quarantine, makes the rest durable.
+//!
+//! Only bytes behind the last finished line of the last segment are ever cut. A line that was finished and is damaged
+//! keeps its seq and becomes a hole like any other.
+
+use std::{io, sync::Arc};
+
+use kymo_event::{LineView, Micros, Seq};
+use memchr::memchr;
+
+use crate::{
+    Notice, OpenError,
+    disk::{self, Access, Disk, DiskFile},
+    folder::{Folder, Identity},
+    notices::Notices,
+    scan,
+    segment::{Data, End},
+    walk::{Step, Walker},
+};
+
+/// A place in a segment up to which everything is known already.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Known {
+    pub(crate) next: u64,
+    pub(crate) offset: u64,
+    pub(crate) newest: Option<Micros>,
+}
+
+/// The end of a segment as it was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Tail {
+    pub(crate) end: End,
+    pub(crate) newest: Option<Micros>,
+    /// Bytes behind the end.
+    pub(crate) unfinished: u64,
+}
+
+// No line is shorter, so this bounds how many seqs some bytes can hold.
+const LINE_BYTES_MIN: u64 = 64;
+// Seqs that a hole without bytes may have swallowed; a jump beyond is no line of ours.
+const JUMP_MAX: u64 = 1 << 24;
+const STEP_BYTES: usize = 1 << 20;
+
+/// Walks the lines behind what is `known` to the end of the file.
+pub(crate) fn tail(file: &Arc<dyn DiskFile>, known: Known) -> io::Result<Tail> {
+    let bytes = file.len()?;
+    let plausible = known.next + bytes.saturating_sub(known.offset) / LINE_BYTES_MIN + JUMP_MAX;
+    let data = Arc::new(Data::Plain(file.clone()));
+    let mut walker = Walker::over(data, known.next, known.offset, plausible, bytes);
+    let mut tail = Tail {
+        end: End {
+            last: known.next - 1,
+            bytes: known.offset,
+        },
+        newest: known.newest,
+        unfinished: 0,
+    };
+    loop {
+        match walker.step() {
+            Step::Line { start, end } => {
+                tail.newest = recorded(walker.bytes(start, end - 1)).or(tail.newest);
+                tail.end = End {
+                    last: walker.seq() - 1,
+                    bytes: walker.offset(),
+                };
+            }
+            Step::Edge => walker.advance(STEP_BYTES)?,
+            Step::Bad if walker.offset() == bytes => break,
+            Step::Bad => {
+                walker.hole()?;
+            }
+            Step::Done => break,
+        }
+    }
+    finished_but_damaged(&**file, &mut tail, bytes)?;
+    tail.unfinished = bytes - tail.end.bytes;
+    Ok(tail)
+}
+
+fn recorded(line: &[u8]) -> Option<Micros> {
+    LineView::parse(line).ok().map(|view| view.recorded())
+}
+
+/// Takes lines at the very end that were finished but fail their checksum into the segment, as the holes they are.
+fn finished_but_damaged(file: &dyn DiskFile, tail: &mut Tail, bytes: u64) -> io::Result<()> {
+    let left = usize::try_from(bytes - tail.end.bytes).map_err(io::Error::other)?;
+    let mut rest = Vec::new();
+    disk::read_full(file, &mut rest, tail.end.bytes, left)?;
+    let mut rest = &rest[..];
+    while let Some(feed) = memchr(b'\n', rest) {
+        if !scan::looks_finished(&rest[..feed], tail.end.last + 1) {
+            break;
+        }
+        tail.end.last += 1;
+        tail.end.bytes += feed as u64 + 1;
+        rest = &rest[feed + 1..];
+    }
+    Ok(())
+}
+
+/// Moves the unfinished bytes into quarantine and cuts them off. `false`: the disk has no room for that, and nothing
+/// may be written behind them.
+pub(crate) fn quarantine(
+    disk: &dyn Disk,
+    folder: &Folder,
+    first: u64,
+    file: &dyn DiskFile,
+    tail: &Tail,
+    notices: &Notices,
+) -> Result<bool, OpenError> {
+    let place = folder.quarantine();
+    let kept = place.join(format!("{first:020}.{}.tail", tail.end.bytes));
+    match keep(disk, file, tail, &place, &kept) {
+        Ok(()) => {}
+        Err(error) if error.kind() == io::ErrorKind::StorageFull => return Ok(false),
+        Err(error) => return Err(OpenError::io(kept)(error)),
+    }
+    file.set_len(tail.end.bytes)
+        .map_err(OpenError::io(folder.segment(first)))?;
+    tracing::warn!(segment = first, bytes = tail.unfinished, quarantine = %kept.display(), "unfinished tail cut");
+    notices.tell(Notice::TailCut {
+        segment: Seq::new(first).unwrap_or(Seq::FIRST),
+        bytes: tail.unfinished,
+        quarantine: kept,
+    });
+    Ok(true)
+}
+
+fn keep(
+    disk: &dyn Disk,
+    file: &dyn DiskFile,
+    tail: &Tail,
+    place: &std::path::Path,
+    kept: &std::path::Path,
+) -> io::Result<()> {
+    disk.create_dir(place)?;
+    match disk.remove(kept) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let copy = disk.open(kept, Access::New)?;
+    let (mut done, mut piece) = (0, Vec::new());
+    while done < tail.unfinished {
+        piece.clear();
+        let read = disk::read_full(file, &mut piece, tail.end.bytes + done, STEP_BYTES)?;
+        if read == 0 {
+            break;
+        }
+        disk::write_full(&*copy, &piece, done)?;
+        done += read as u64;
+    }
+    copy.sync_data()?;
+    disk.sync_dir(place)
+}
+
+/// Gives the ledger a new id if a stored cursor is ahead of `head`: what that cursor has seen is not here any more.
+pub(crate) fn rename_if_behind(
+    disk: &dyn Disk,
+    folder: &Folder,
+    identity: &mut Identity,
+    head: u64,
+    notices: &Notices,
+) -> Result<(), OpenError> {
+    let cursors = folder.cursors();
+    let files = disk.list(&cursors).map_err(OpenError::io(&cursors))?;
+    let ahead = files.iter().any(|file| {
+        let cursor = disk::read_all(disk, &cursors.join(&file.name)).ok();
+        let cursor = cursor.and_then(|text| serde_json::from_slice::<Cursor>(&text).ok());
+        cursor.is_some_and(|cursor| cursor.ledger == identity.id.as_str() && cursor.seq > head)
+    });
+    if ahead {
+        let former = identity.id.to_string();
+        identity.rename();
+        identity
+            .save(disk, folder)
+            .map_err(OpenError::io(folder.identity()))?;
+        notices.tell(Notice::Renamed {
+            former,
+            id: identity.id.to_string(),
+        });
+    }
+    Ok(())
+}
+
+#[derive(serde::Deserialize)]
+struct Cursor {
+    ledger: String,
+    seq: u64,
+}

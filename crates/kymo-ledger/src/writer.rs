@@ -1,0 +1,290 @@
+//! The one writer: takes what waits, writes it as one group, syncs once, publishes, acknowledges.
+//!
+//! Per event it only numbers, copies and checksums (`group`). Indexing happens behind the commit. After a fault
+//! nothing of the group is acknowledged, what was written of it is cut off, and the next group begins a new segment:
+//! a page whose sync failed is never believed.
+
+use std::{io, sync::Arc, time::Instant};
+
+use kymo_event::{Micros, Seq};
+
+use crate::{
+    AppendError, Appended, Durability, Notice,
+    clock::Stamp,
+    core::Core,
+    disk::{self, Access, DiskFile},
+    group::{self, Group},
+    queue::{Pending, Taken},
+    segment::{End, Segment},
+    settings::{GATHER, RELAXED_SYNC},
+};
+
+// Large enough that the sync's cost vanishes, small enough that the buffer stays in the processor's cache.
+const GROUP_BYTES_MAX: usize = 4 << 20;
+
+/// The segment that is being written.
+pub(crate) struct Current {
+    pub(crate) segment: Arc<Segment>,
+    pub(crate) file: Arc<dyn DiskFile>,
+    /// How far it is written, durable or not.
+    pub(crate) end: End,
+    /// Whether it is in the list of segments (and on disk for good).
+    pub(crate) listed: bool,
+}
+
+/// The writer's own state; it lives on its thread.
+pub(crate) struct Writer {
+    core: Arc<Core>,
+    current: Option<Current>,
+    next: u64,
+    stamp: Stamp,
+    failing: bool,
+    unsynced_since: Option<Instant>,
+    several: bool,
+}
+
+impl Writer {
+    /// Goes on after what was recovered.
+    pub(crate) fn new(core: Arc<Core>, current: Option<Current>, newest: Option<Micros>) -> Self {
+        let next = core.segments.head() + 1;
+        Self {
+            core,
+            current,
+            next,
+            stamp: Stamp::after(newest),
+            failing: false,
+            unsynced_since: None,
+            several: false,
+        }
+    }
+
+    /// Works until the queue is closed and empty.
+    pub(crate) fn run(mut self) {
+        // Whatever ends this thread, nobody waits for it for ever.
+        let _closes = ClosesQueue(self.core.clone());
+        loop {
+            let deadline = self.unsynced_since.map(|since| since + RELAXED_SYNC);
+            match self.core.queue.take(GROUP_BYTES_MAX, deadline) {
+                Taken::Some(pending) => self.commit(pending),
+                Taken::Late => self.sync_late(),
+                Taken::Closed => break,
+            }
+        }
+        self.sync_late();
+    }
+
+    fn commit(&mut self, mut pending: Vec<Pending>) {
+        if self.several {
+            self.core.queue.gather(GATHER, &mut pending, GROUP_BYTES_MAX);
+        }
+        self.several = pending.len() > 1;
+        let first = Seq::new(self.next).expect("seqs begin at 1");
+        let group = self.build(&pending, first);
+        let result = match group.lines.is_empty() {
+            true => Ok(()),
+            false => self.write(&group),
+        };
+        match result {
+            Ok(()) => self.acknowledge(pending, &group, first),
+            Err(error) => self.refuse(pending, error),
+        }
+    }
+
+    fn build(&mut self, pending: &[Pending], first: Seq) -> Group {
+        let (recorded, stepped) = self.stamp.at(self.core.clock.now());
+        if let Some(micros) = stepped {
+            self.core.notices.tell(Notice::ClockStepped { micros });
+        }
+        let bytes = self.current.as_ref().map_or(0, |current| current.end.bytes);
+        group::build(
+            pending,
+            first,
+            recorded,
+            bytes,
+            self.core.settings.segment_bytes_max,
+        )
+    }
+
+    /// Makes the group durable, or leaves nothing of it.
+    fn write(&mut self, group: &Group) -> io::Result<()> {
+        let mut full = Vec::new();
+        match self.write_parts(group, &mut full) {
+            Ok(()) => {
+                self.list(full);
+                Ok(())
+            }
+            Err(error) => {
+                full.extend(self.current.take());
+                full.into_iter().for_each(|current| self.cut(&current));
+                Err(error)
+            }
+        }
+    }
+
+    fn write_parts(&mut self, group: &Group, full: &mut Vec<Current>) -> io::Result<()> {
+        let (mut lines, mut bytes) = (0, 0);
+        for roll in &group.rolls {
+            self.write_part(lines, &group.lines.bytes[bytes..roll.bytes], roll.lines - lines)?;
+            (lines, bytes) = (roll.lines, roll.bytes);
+            self.sync_current()?;
+            full.extend(self.current.take());
+        }
+        if bytes < group.lines.bytes.len() {
+            self.write_part(lines, &group.lines.bytes[bytes..], group.lines.len() - lines)?;
+            match self.core.settings.durability {
+                Durability::Fsync => self.sync_current()?,
+                Durability::Relaxed => {
+                    self.unsynced_since.get_or_insert_with(Instant::now);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn write_part(&mut self, lines_before: usize, bytes: &[u8], lines: usize) -> io::Result<()> {
+        let current = match &mut self.current {
+            Some(current) => current,
+            none => none.insert(begin(&self.core, self.next + lines_before as u64)?),
+        };
+        disk::write_full(&*current.file, bytes, current.end.bytes)?;
+        current.end.bytes += bytes.len() as u64;
+        current.end.last += lines as u64;
+        Ok(())
+    }
+
+    fn sync_current(&self) -> io::Result<()> {
+        self.current
+            .as_ref()
+            .map_or(Ok(()), |current| current.file.sync_data())
+    }
+
+    /// Puts what is durable now into the list that readers see.
+    fn list(&mut self, full: Vec<Current>) {
+        for mut current in full {
+            list_one(&self.core, &mut current);
+            current.segment.complete();
+            self.core.notices.tell(Notice::Sealed {
+                first: Seq::new(current.segment.first).expect("segments begin at a seq"),
+                last: Seq::new(current.end.last).expect("a full segment has lines"),
+                bytes: current.end.bytes,
+            });
+        }
+        if let Some(current) = &mut self.current {
+            list_one(&self.core, current);
+        }
+    }
+
+    /// Cuts a segment back to what is durable. If the disk refuses even that, the bytes stay behind the end and are
+    /// never read: the next segment begins with their first seq.
+    fn cut(&self, current: &Current) {
+        let result = if current.listed {
+            current.segment.complete();
+            let durable = current.segment.end().bytes;
+            current
+                .file
+                .set_len(durable)
+                .and_then(|()| current.file.sync_data())
+        } else {
+            self.core.disk.remove(&current.segment.path())
+        };
+        if let Err(error) = result {
+            tracing::warn!(segment = current.segment.first, %error, "unacknowledged bytes could not be cut off");
+        }
+    }
+
+    fn acknowledge(&mut self, pending: Vec<Pending>, group: &Group, first: Seq) {
+        if !group.lines.is_empty() {
+            self.next += group.lines.len() as u64;
+            self.core.segments.publish(self.next - 1);
+            if let Some(observer) = &*self.core.on_commit.lock() {
+                observer(&group.lines);
+            }
+        }
+        if std::mem::take(&mut self.failing) {
+            self.core.notices.tell(Notice::WriteResumed);
+        }
+        let mut first = first;
+        for Pending { batch, done } in pending {
+            let next = first.plus(batch.len() as u64);
+            done(Ok(Appended {
+                first,
+                last: next.prev().unwrap_or(first),
+                durability: self.core.settings.durability,
+            }));
+            first = next;
+        }
+    }
+
+    fn refuse(&mut self, pending: Vec<Pending>, error: io::Error) {
+        if !std::mem::replace(&mut self.failing, true) {
+            tracing::error!(%error, "the ledger could not be written");
+            self.core.notices.tell(Notice::WriteFailed {
+                message: error.to_string(),
+            });
+        }
+        let error = AppendError::from(error);
+        for Pending { done, .. } in pending {
+            done(Err(error.clone()));
+        }
+    }
+
+    /// Relaxed durability: syncs what was acknowledged a second ago.
+    fn sync_late(&mut self) {
+        if self.unsynced_since.take().is_none() {
+            return;
+        }
+        if let Err(error) = self.sync_current() {
+            // Readers have these events already; they stay, but nothing more is put behind them.
+            self.failing = true;
+            self.core.notices.tell(Notice::WriteFailed {
+                message: error.to_string(),
+            });
+            if let Some(current) = self.current.take() {
+                current.segment.complete();
+            }
+        }
+    }
+}
+
+/// Makes the file of a new segment, its directory entry durable before anything in it is acknowledged.
+fn begin(core: &Core, first: u64) -> io::Result<Current> {
+    let end = End {
+        last: first - 1,
+        bytes: 0,
+    };
+    let segment = Segment::new(core.disk.clone(), core.folder.clone(), first, end);
+    let path = segment.path();
+    // A file of this name can only be what a failed group left.
+    match core.disk.remove(&path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let file = core.disk.open(&path, Access::New)?;
+    core.disk.sync_dir(core.folder.ledger())?;
+    Ok(Current {
+        segment: Arc::new(segment),
+        file,
+        end,
+        listed: false,
+    })
+}
+
+fn list_one(core: &Core, current: &mut Current) {
+    current.segment.set_end(current.end);
+    if !std::mem::replace(&mut current.listed, true) {
+        core.segments.add(current.segment.clone());
+    }
+}
+
+struct ClosesQueue(Arc<Core>);
+
+impl Drop for ClosesQueue {
+    fn drop(&mut self) {
+        self.0.queue.close();
+        while let Taken::Some(pending) = self.0.queue.take(usize::MAX, Some(Instant::now())) {
+            pending
+                .into_iter()
+                .for_each(|pending| (pending.done)(Err(AppendError::Closed)));
+        }
+    }
+}
