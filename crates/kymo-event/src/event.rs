@@ -1,7 +1,7 @@
 //! The envelope.
 use std::borrow::Cow;
 
-use crate::{Level, Micros, RawJson, Seq};
+use crate::{Level, Micros, Seq};
 
 /// An event before it has a place in the ledger. Strings are decoded; `data` and `ext` stay JSON text.
 ///
@@ -46,8 +46,8 @@ pub struct Event<'a> {
     pub ext: Ext<'a>,
     /// The form it arrived in, when not native.
     pub dialect: Option<Cow<'a, str>>,
-    /// Reserved: `{key, alg}` when `data` is ciphertext.
-    pub enc: Option<RawJson<'a>>,
+    /// Reserved: JSON text of `{key, alg}` when `data` is ciphertext.
+    pub enc: Option<DataText<'a>>,
 }
 
 /// A payload: borrowed from what was received, or built here.
@@ -86,6 +86,58 @@ impl<'a> Event<'a> {
     /// The same event owning its strings.
     #[must_use]
     pub fn into_owned(self) -> Event<'static> {
-        todo!()
+        Event {
+            id: owned(self.id),
+            time: self.time,
+            kind: Cow::Owned(self.kind.into_owned()),
+            source: Cow::Owned(self.source.into_owned()),
+            level: self.level,
+            agent: owned(self.agent),
+            session: owned(self.session),
+            task: owned(self.task),
+            trace: owned(self.trace),
+            span: owned(self.span),
+            parent: owned(self.parent),
+            user: owned(self.user),
+            tier: owned(self.tier),
+            cause: self.cause,
+            hops: self.hops,
+            backfill: self.backfill,
+            data: owned(self.data),
+            ext: self
+                .ext
+                .into_iter()
+                .map(|(name, value)| (own(name), own(value)))
+                .collect(),
+            dialect: owned(self.dialect),
+            enc: owned(self.enc),
+        }
     }
+
+    /// Appends the event as one native JSON object on one line, without a line feed: what a client sends and a spool
+    /// keeps. Reading it with [`crate::dialects::Native`] gives an equal event.
+    pub fn to_json(&self, out: &mut Vec<u8>) {
+        let start = out.len();
+        crate::prepared::write_body(out, self);
+        // Every body begins with the comma that joins it to what the writer adds.
+        out[start] = b'{';
+        out.push(b'}');
+    }
+
+    /// The JSON text of a field in `ext`.
+    #[must_use]
+    pub fn ext(&self, name: &str) -> Option<&str> {
+        self.ext
+            .iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.as_ref())
+    }
+}
+
+fn own<'a>(text: Cow<'_, str>) -> Cow<'a, str> {
+    Cow::Owned(text.into_owned())
+}
+
+fn owned<'a>(text: Option<Cow<'_, str>>) -> Option<Cow<'a, str>> {
+    text.map(own)
 }

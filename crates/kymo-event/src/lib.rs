@@ -20,7 +20,7 @@ mod seq;
 mod time;
 
 pub use channels::Channel;
-pub use event::{Event, Ext};
+pub use event::{DataText, Event, Ext};
 pub use filter::Filter;
 pub use json::RawJson;
 pub use level::Level;

@@ -1,5 +1,9 @@
 //! Events made ready for the writer: everything of the line but what the writer adds.
-use crate::Event;
+//!
+//! A body is written once, by whichever thread took the event in; the one writer thread only copies it.
+use std::borrow::Cow;
+
+use crate::{Event, dialects, json};
 
 /// Hash of (source, id); events without an id have none. Equal keys are confirmed by content.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord)]
@@ -9,7 +13,9 @@ impl IdKey {
     /// The key of an id within its source.
     #[must_use]
     pub fn of(source: &str, id: &str) -> Self {
-        todo!("{source}{id}")
+        use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
+        // Seeded rather than joined: ("a", "bc") and ("ab", "c") must differ, and nothing is copied.
+        Self(xxh3_64_with_seed(id.as_bytes(), xxh3_64(source.as_bytes())))
     }
 }
 
@@ -39,7 +45,12 @@ impl Batch {
     /// Writes the event's body at the end. White space between tokens of `data` and `ext` that would break the
     /// line (CR, LF) is removed; every token stays as it is.
     pub fn push(&mut self, event: &Event<'_>) {
-        todo!("{event:?}")
+        write_body(&mut self.bytes, event);
+        let end = u32::try_from(self.bytes.len()).expect("a batch is bounded far below 4 GiB");
+        self.items.push(Item {
+            end,
+            id_key: id_key(event),
+        });
     }
 
     /// Takes the last event back (a repeat that needs no second place).
@@ -88,4 +99,81 @@ impl Batch {
     pub fn bodies(&self) -> impl ExactSizeIterator<Item = &[u8]> {
         (0..self.len()).map(|index| self.body(index))
     }
+}
+
+fn id_key(event: &Event<'_>) -> Option<IdKey> {
+    let id = event.id.as_deref()?;
+    let dialect = event.dialect.as_deref().and_then(dialects::by_name);
+    let identity = dialect.is_none_or(dialects::Dialect::id_is_identity);
+    identity.then(|| IdKey::of(&event.source, id))
+}
+
+/// Appends the body of an event's line: every key it has, in the order of the format, each with a comma before it.
+pub(crate) fn write_body(out: &mut Vec<u8>, event: &Event<'_>) {
+    out.reserve(256 + event.data.as_ref().map_or(0, |data| data.len()));
+    string(out, b",\"id\":\"", event.id.as_ref());
+    if let Some(time) = event.time {
+        out.extend_from_slice(b",\"time\":\"");
+        out.extend_from_slice(&time.text());
+        out.push(b'"');
+    }
+    string(out, b",\"type\":\"", Some(&event.kind));
+    string(out, b",\"source\":\"", Some(&event.source));
+    out.extend_from_slice(b",\"level\":\"");
+    out.extend_from_slice(event.level.as_str().as_bytes());
+    out.push(b'"');
+    string(out, b",\"agent\":\"", event.agent.as_ref());
+    string(out, b",\"session\":\"", event.session.as_ref());
+    string(out, b",\"task\":\"", event.task.as_ref());
+    string(out, b",\"trace\":\"", event.trace.as_ref());
+    string(out, b",\"span\":\"", event.span.as_ref());
+    string(out, b",\"parent\":\"", event.parent.as_ref());
+    string(out, b",\"user\":\"", event.user.as_ref());
+    string(out, b",\"tier\":\"", event.tier.as_ref());
+    if let Some(cause) = event.cause {
+        out.extend_from_slice(b",\"cause\":");
+        json::push_number(out, cause.get());
+    }
+    if let Some(hops) = event.hops {
+        out.extend_from_slice(b",\"hops\":");
+        json::push_number(out, u64::from(hops));
+    }
+    if event.backfill {
+        out.extend_from_slice(b",\"backfill\":true");
+    }
+    raw(out, b",\"data\":", event.data.as_deref());
+    if !event.ext.is_empty() {
+        ext(out, event);
+    }
+    string(out, b",\"dialect\":\"", event.dialect.as_ref());
+    raw(out, b",\"enc\":", event.enc.as_deref());
+}
+
+#[inline]
+fn string(out: &mut Vec<u8>, key: &[u8], text: Option<&Cow<'_, str>>) {
+    if let Some(text) = text {
+        out.extend_from_slice(key);
+        json::push_escaped(out, text);
+        out.push(b'"');
+    }
+}
+
+fn raw(out: &mut Vec<u8>, key: &[u8], text: Option<&str>) {
+    if let Some(text) = text {
+        out.extend_from_slice(key);
+        out.extend_from_slice(json::one_line(text).as_bytes());
+    }
+}
+
+fn ext(out: &mut Vec<u8>, event: &Event<'_>) {
+    out.extend_from_slice(b",\"ext\":{");
+    for (index, (name, value)) in event.ext.iter().enumerate() {
+        if index > 0 {
+            out.push(b',');
+        }
+        json::push_string(out, name);
+        out.push(b':');
+        out.extend_from_slice(json::one_line(value).as_bytes());
+    }
+    out.push(b'}');
 }

@@ -29,4 +29,21 @@ impl Refusal {
         self.byte = Some(byte);
         self
     }
+
+    /// The same refusal with its byte counted from a start that lies `bytes` earlier: from a record's place in the
+    /// body, where the byte was counted from the record.
+    #[must_use]
+    pub fn moved(mut self, bytes: usize) -> Self {
+        self.byte = self.byte.map(|byte| byte + bytes);
+        self
+    }
+
+    /// The same refusal at a byte, if it has no place of its own.
+    #[must_use]
+    pub const fn or_at(mut self, byte: usize) -> Self {
+        if self.byte.is_none() {
+            self.byte = Some(byte);
+        }
+        self
+    }
 }
