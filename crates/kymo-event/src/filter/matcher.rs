@@ -51,11 +51,15 @@ impl Matcher {
             Self::Or(parts) => parts.iter().any(|part| part.matches(line)),
             Self::Not(part) => !part.matches(line),
             Self::Key(key, test) => key_matches(*key, test, line),
-            Self::Data(path) => line.data().is_some_and(|data| path.matches(data)),
-            Self::Ext(path) => line.ext().is_some_and(|ext| path.matches(ext)),
+            // The whole line is searched before its payload is looked for: where the bytes are nowhere, that is all.
+            Self::Data(path) => {
+                path.may_be_in(line.text()) && line.data().is_some_and(|data| path.matches(data))
+            }
+            Self::Ext(path) => path.may_be_in(line.text()) && line.ext().is_some_and(|ext| path.matches(ext)),
             Self::Words(needle) => {
                 let holds = |json: &str| needle.is_in(json);
-                line.data().is_some_and(holds) || line.ext().is_some_and(holds)
+                needle.may_be_in(line.text())
+                    && (line.data().is_some_and(holds) || line.ext().is_some_and(holds))
             }
         }
     }

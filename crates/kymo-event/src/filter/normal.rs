@@ -11,6 +11,9 @@ use super::{
 };
 use crate::{Level, names::fold_separators};
 
+/// 2^53, beyond which not every whole number is itself as f64. No ledger comes near.
+pub(super) const SEQ_MAX: f64 = 9_007_199_254_740_992.0;
+
 /// Brings a tree to its normal form. Tests that make no sense (an ordered comparison of an agent's name, a path that
 /// begins with neither `data` nor `ext`) match nothing.
 pub(super) fn normal(node: Node) -> Node {
@@ -64,6 +67,8 @@ fn negate(node: Node) -> Node {
             Node::Or(_) => Node::Not(Box::new(Node::Key(Key::Level, test))),
             range => range,
         },
+        Node::Key(Key::Seq, Test::Compare(Op::Ge, number)) => seq(Test::Compare(Op::Lt, number)),
+        Node::Key(Key::Seq, Test::Compare(Op::Le, number)) => seq(Test::Compare(Op::Gt, number)),
         node => Node::Not(Box::new(node)),
     }
 }
@@ -143,15 +148,24 @@ fn backfill(test: &Test) -> Node {
     }
 }
 
+/// A seq is a whole number from 1, so every comparison is one of `=`, `>=` and `<=` with such a number.
 fn seq(test: Test) -> Node {
-    let compare = match test {
+    let (op, number) = match test {
         Test::Exists => return Node::All,
-        Test::Is(text) => parse_number(&text).map(|number| (Op::Eq, number)),
-        Test::Compare(op, number) => Some((op, number)),
-        Test::Prefix(_) | Test::Glob(_) | Test::Level(..) => None,
+        Test::Is(text) => (Op::Eq, parse_number(&text).unwrap_or(f64::NAN)),
+        Test::Compare(Op::Gt, number) => (Op::Ge, number.floor() + 1.0),
+        Test::Compare(Op::Ge, number) => (Op::Ge, number.ceil()),
+        Test::Compare(Op::Lt, number) => (Op::Le, number.ceil() - 1.0),
+        Test::Compare(Op::Le, number) => (Op::Le, number.floor()),
+        Test::Compare(Op::Eq, number) => (Op::Eq, number),
+        Test::Prefix(_) | Test::Glob(_) | Test::Level(..) => (Op::Eq, f64::NAN),
     };
-    match compare {
-        Some((op, number)) if number.is_finite() => Node::Key(Key::Seq, Test::Compare(op, number + 0.0)),
+    match op {
+        Op::Ge if number <= 1.0 => Node::All,
+        Op::Le if number >= SEQ_MAX => Node::All,
+        _ if number.fract() == 0.0 && (1.0..=SEQ_MAX).contains(&number) => {
+            Node::Key(Key::Seq, Test::Compare(op, number))
+        }
         _ => Node::nothing(),
     }
 }

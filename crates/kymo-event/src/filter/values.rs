@@ -45,9 +45,6 @@ impl Value {
     }
 }
 
-/// 2^53: up to here every whole number is itself as f64.
-const SEQ_MAX: f64 = 9_007_199_254_740_992.0;
-
 impl Parser<'_> {
     /// The values behind the colon; several with commas between them are any of them.
     pub(super) fn values(&mut self, start: usize, target: &Target) -> Result<Node, Fault> {
@@ -206,7 +203,7 @@ impl Parser<'_> {
             );
         }
         match parse_number(text) {
-            Some(number) if number.fract() == 0.0 && (0.0..=SEQ_MAX).contains(&number) => {
+            Some(number) if number.fract() == 0.0 && (0.0..=normal::SEQ_MAX).contains(&number) => {
                 Ok(Test::Compare(op.unwrap_or(Op::Eq), number))
             }
             _ => self.fail(
