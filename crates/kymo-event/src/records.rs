@@ -83,23 +83,12 @@ impl<'a> Records<'a> {
 
     /// The value found at `start` in `text`, if it keeps to the limits.
     fn judge(&self, text: &'a str, start: usize, checked: &Checked) -> Result<RawJson<'a>, Refusal> {
-        self.judge_size(checked.end - start)?;
+        too_large(checked.end - start, self.event_bytes_max)?;
         RawJson::from_checked(text, start, checked, self.nesting_max)
     }
 
-    fn judge_size(&self, size: usize) -> Result<(), Refusal> {
-        let limit = self.event_bytes_max;
-        if size <= limit {
-            return Ok(());
-        }
-        let message = format!(
-            "the event is {size} bytes and {limit} are allowed: store the payload elsewhere and send where it is"
-        );
-        Err(Refusal::new("event_too_large", message))
-    }
-
     fn judge_line(&self, line: &'a [u8]) -> Result<RawJson<'a>, Refusal> {
-        self.judge_size(line.len())?;
+        too_large(line.len(), self.event_bytes_max)?;
         let text = std::str::from_utf8(line).map_err(invalid_utf8)?;
         let checked = json::check(line, 0)?;
         if checked.end < line.len() {
@@ -264,6 +253,17 @@ fn array(body: &[u8], start: usize) -> Result<Option<Values>, Fault> {
     Ok(Some(values))
 }
 
-fn invalid_utf8(error: std::str::Utf8Error) -> Refusal {
+pub(crate) fn invalid_utf8(error: std::str::Utf8Error) -> Refusal {
     Refusal::new("invalid_utf8", "the text is not UTF-8: encode it before sending").at(error.valid_up_to())
+}
+
+/// Refuses an event over the limit.
+pub(crate) fn too_large(size: usize, limit: usize) -> Result<(), Refusal> {
+    if size <= limit {
+        return Ok(());
+    }
+    let message = format!(
+        "the event is {size} bytes and {limit} are allowed: store the payload elsewhere and send where it is"
+    );
+    Err(Refusal::new("event_too_large", message))
 }

@@ -246,7 +246,6 @@ fn date_of(days: i64) -> (i64, i64, i64) {
     (year_of_era + era * 400 + i64::from(month <= 2), month, day)
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "one decimal digit")]
 #[expect(clippy::cast_sign_loss, reason = "parts of a date are not negative")]
 fn put(slot: &mut [u8], mut value: i64) {
     for byte in slot.iter_mut().rev() {

@@ -3,10 +3,9 @@ use std::borrow::Cow;
 
 use crate::{Event, Level, Limits, Micros, RawJson, Refusal, Seq, json::Kind, time::Rfc3339};
 
-/// The envelope keys that hold text and can be absent.
+/// The correlation keys.
 pub(super) fn text_slot<'e, 'a>(event: &'e mut Event<'a>, key: &str) -> Option<&'e mut Option<Cow<'a, str>>> {
     Some(match key {
-        "id" => &mut event.id,
         "agent" => &mut event.agent,
         "session" => &mut event.session,
         "task" => &mut event.task,
@@ -17,6 +16,15 @@ pub(super) fn text_slot<'e, 'a>(event: &'e mut Event<'a>, key: &str) -> Option<&
         "tier" => &mut event.tier,
         _ => return None,
     })
+}
+
+/// What is said of a value that is no object.
+pub(super) fn not_an_event(found: Kind) -> Refusal {
+    let message = format!(
+        "an event is a JSON object and this is {}: wrap it, for example as {{\"type\":…,\"data\":…}}",
+        found.in_words()
+    );
+    Refusal::new("not_an_event", message).at(0)
 }
 
 /// A string; `None` for null.
@@ -151,7 +159,7 @@ pub(super) fn short(token: &str) -> &str {
     &token[..end]
 }
 
-/// Adds fields to `ext` and says when a name comes twice.
+/// Puts a field into `ext` as it came.
 pub(super) fn keep<'a>(event: &mut Event<'a>, name: Cow<'a, str>, value: RawJson<'a>) {
     event.ext.push((name, Cow::Borrowed(value.as_str())));
 }
@@ -170,7 +178,8 @@ pub(super) fn duplicate_key(name: &str) -> Refusal {
     Refusal::new("duplicate_key", message)
 }
 
-fn repeated<'n>(names: impl ExactSizeIterator<Item = &'n str> + Clone) -> Option<&'n str> {
+/// A name that occurs again after its first place.
+pub(super) fn repeated<'n>(names: impl ExactSizeIterator<Item = &'n str> + Clone) -> Option<&'n str> {
     // Few names are compared with each other; many, as an attacker may send, go through a set.
     if names.len() <= 16 {
         let mut rest = names;

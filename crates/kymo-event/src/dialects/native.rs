@@ -18,11 +18,7 @@ impl Dialect for Native {
 
     fn read<'a>(&self, record: RawJson<'a>, limits: &Limits) -> Result<Event<'a>, Refusal> {
         let Some(mut members) = record.members() else {
-            let message = format!(
-                "an event is a JSON object and this is {}: wrap it, for example as {{\"type\":…,\"data\":…}}",
-                record.kind().in_words()
-            );
-            return Err(Refusal::new("not_an_event", message).at(0));
+            return Err(fields::not_an_event(record.kind()));
         };
         let mut reader = Reader {
             event: Event::new("", ""),
