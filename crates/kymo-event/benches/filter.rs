@@ -13,14 +13,18 @@ fn lines() -> Vec<Vec<u8>> {
 }
 
 fn line(seq: u64) -> Vec<u8> {
-    let rare = seq % 100 == 0;
+    let rare = seq.is_multiple_of(100);
     let data = format!(
         "{{\"tool\":\"{}\",\"input\":{{\"command\":\"cargo nextest run -p kymo-event --lib\",\"timeout\":120000}},\"attempt\":{},\
          \"quality\":0.{:02},\"tags\":[\"build\",\"test\"],\"note\":\"{} on the second of {} runners, \\\"warm\\\" cache\"}}",
         if rare { "WebFetch" } else { "Bash" },
         seq % 7,
         seq % 100,
-        if rare { "Connection refused" } else { "Everything as it was" },
+        if rare {
+            "Connection refused"
+        } else {
+            "Everything as it was"
+        },
         seq % 13,
     );
     let event = Event {
@@ -47,7 +51,10 @@ const FILTERS: &[(&str, &str)] = &[
     ("all", ""),
     ("envelope, literals", "type:tool.failed agent:agent-0"),
     ("envelope, patterns", "type:tool.* level:>=error -source:test"),
-    ("envelope, 20 alternatives", "agent:a,b,c,d,e,f,g,h,i,j,k,l,m,n,o,p,q,r,s,agent-0"),
+    (
+        "envelope, 20 alternatives",
+        "agent:a,b,c,d,e,f,g,h,i,j,k,l,m,n,o,p,q,r,s,agent-0",
+    ),
     ("path, number", "data.quality:<0.01"),
     ("path, deep text", "data.input.command:npm*"),
     ("path, absent", "data.exit_code:>0"),
@@ -56,7 +63,10 @@ const FILTERS: &[(&str, &str)] = &[
     ("word, absent", "kubernetes"),
     ("word, everywhere", "cargo"),
     ("word, not ASCII", "이름"),
-    ("words and paths", "\"connection refused\" data.tool:WebFetch level:>=warn"),
+    (
+        "words and paths",
+        "\"connection refused\" data.tool:WebFetch level:>=warn",
+    ),
 ];
 
 fn matching(criterion: &mut Criterion) {
@@ -83,8 +93,11 @@ fn matching(criterion: &mut Criterion) {
 }
 
 fn parsing(criterion: &mut Criterion) {
-    let text = "type:task.* level:>=warn -source:test agent:planner data.quality:<0.5 \"exact words\" (a OR b)";
-    criterion.bench_function("filter/parse", |bencher| bencher.iter(|| Filter::parse(black_box(text))));
+    let text =
+        "type:task.* level:>=warn -source:test agent:planner data.quality:<0.5 \"exact words\" (a OR b)";
+    criterion.bench_function("filter/parse", |bencher| {
+        bencher.iter(|| Filter::parse(black_box(text)))
+    });
 }
 
 criterion_group!(benches, matching, parsing);

@@ -102,7 +102,11 @@ fn filters_in_running_text_are_read() {
         })
     };
     // What is outside the fences, tables aside.
-    let prose = DOCS.split("```").step_by(2).flat_map(str::lines).filter(|line| !line.starts_with('|'));
+    let prose = DOCS
+        .split("```")
+        .step_by(2)
+        .flat_map(str::lines)
+        .filter(|line| !line.starts_with('|'));
     let found: Vec<&str> = prose.flat_map(quoted).filter(is_term).collect();
     assert!(found.len() > 10, "{found:?}");
     for text in found {
