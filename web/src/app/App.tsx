@@ -1,0 +1,237 @@
+/**
+ * The control room: what the address says is looked at, laid out, and steered by keyboard or pointer.
+ *
+ * Features do not know each other; whatever one of them asks of another goes through here.
+ */
+import { Drawer, useComputedColorScheme } from "@mantine/core";
+import { useMediaQuery } from "@mantine/hooks";
+import { useCallback, useEffect, useMemo, useRef, useState } from "react";
+import { isGap, rowSeq } from "../client/window";
+import { withTerm } from "../events/filters";
+import { DemoBanner, LedgerBanner, WatchBanner } from "../features/connection/Banners";
+import { LoginForm } from "../features/connection/LoginForm";
+import { DetailPanel } from "../features/detail/DetailPanel";
+import { Feed, type Target } from "../features/feed/Feed";
+import { PulseChart } from "../features/pulse/PulseChart";
+import { usePart, useSignal } from "../ui/useSignal";
+import classes from "./App.module.css";
+import type { Desk } from "./desk";
+import { emptyWords } from "./emptyWords";
+import { Header } from "./Header";
+import { JumpDialog } from "./JumpDialog";
+import { useLook } from "./location";
+import { ShortcutsDialog } from "./ShortcutsDialog";
+import { useShortcuts } from "./shortcuts";
+import { Toolbar } from "./Toolbar";
+
+export const NARROW = "(max-width: 800px)";
+
+type Dialog = "jump" | "shortcuts" | null;
+
+export function App({ desk }: { desk: Desk }) {
+  const { api, session, pulse, vitals } = desk;
+  const [look, change] = useLook();
+  const narrow = useMediaQuery(NARROW, matchMedia(NARROW).matches);
+  const scheme = useComputedColorScheme("light");
+  const feed = useSignal(session.state);
+  const ledger = usePart(session.stream, (stream) => stream.ledger);
+  const refused = usePart(session.stream, ({ phase }) => phase.is === "refused");
+  const isEmptyLedger = usePart(session.stream, ({ head }) => head === 0);
+  const { metrics, status } = useSignal(vitals);
+  const [cursor, setCursor] = useState<number | null>(look.seq);
+  const [target, setTarget] = useState<Target | null>(null);
+  const [dialog, setDialog] = useState<Dialog>(null);
+  const filterInput = useRef<HTMLInputElement>(null);
+
+  const isLive = look.at === null;
+  const window = isLive ? session.live : session.past;
+  const goTo = useCallback((seq: number) => {
+    setCursor(seq);
+    setTarget((before) => ({ seq, count: (before?.count ?? 0) + 1 }));
+  }, []);
+
+  useEffect(() => {
+    session.look({ filter: look.filter, channels: look.channels });
+  }, [session, look.filter, look.channels]);
+
+  useEffect(() => {
+    if (look.paused) session.hold("paused");
+    else session.release("paused");
+  }, [session, look.paused]);
+
+  useEffect(() => {
+    if (look.at === null) return session.returnToLive();
+    void session.travel(look.at).then((seq) => seq !== null && goTo(seq));
+  }, [session, look.at, goTo]);
+
+  useEffect(() => {
+    document.title = look.filter ? `${look.filter} · Kymo` : "Kymo";
+  }, [look.filter]);
+
+  const open = useCallback(
+    (seq: number) => {
+      setCursor(seq);
+      change({ seq });
+    },
+    [change],
+  );
+  const close = useCallback(() => {
+    change({ seq: null });
+    focusFeed();
+  }, [change]);
+  const move = useCallback(
+    (by: number) => {
+      const rows = window.get();
+      const count = rows.high - rows.low;
+      let index = cursor === null ? (by > 0 ? -1 : 0) : window.indexOf(cursor);
+      // Gaps are read in passing; the keyboard stands on events.
+      for (index += by; index >= 0 && index < count; index += by > 0 ? 1 : -1) {
+        const row = window.row(rows, index);
+        if (row === undefined || isGap(row)) continue;
+        setCursor(rowSeq(row));
+        if (look.seq !== null) change({ seq: rowSeq(row) });
+        return;
+      }
+    },
+    [window, cursor, look.seq, change],
+  );
+  const jump = useCallback(
+    (at: string) => {
+      const seq = /^\d+$/.test(at) ? Number(at) : null;
+      if (seq !== null && isLive && window.find(seq)) {
+        goTo(seq);
+        change({ seq });
+      } else change({ at, seq });
+      focusFeed();
+    },
+    [window, isLive, change, goTo],
+  );
+  const addTerm = useCallback(
+    (term: string) => change({ filter: withTerm(look.filter, term) }),
+    [look.filter, change],
+  );
+  const togglePause = useCallback(() => change({ paused: !look.paused }), [look.paused, change]);
+  const toNow = useCallback(() => {
+    change({ at: null });
+    document.querySelector("[data-feed]")?.scrollTo({ top: 0 });
+  }, [change]);
+
+  useShortcuts({
+    enabled: dialog === null,
+    filter: () => filterInput.current?.select(),
+    pause: togglePause,
+    jump: () => setDialog("jump"),
+    help: () => setDialog("shortcuts"),
+    move,
+    open: () => cursor !== null && open(cursor),
+    close: () => look.seq !== null && close(),
+    now: toNow,
+  });
+
+  const empty = emptyWords({
+    feed,
+    isLive,
+    connected: ledger !== null,
+    isEmptyLedger,
+    onClear: () => change({ filter: "", channels: [] }),
+    onReturn: toNow,
+  });
+  const detail = useMemo(
+    () =>
+      look.seq !== null && (
+        <DetailPanel
+          api={api}
+          seq={look.seq}
+          known={window.find(look.seq)}
+          onTerm={addTerm}
+          onStep={move}
+          onOpen={open}
+          onClose={close}
+        />
+      ),
+    [api, look.seq, window, addTerm, move, open, close],
+  );
+
+  if (refused) {
+    return (
+      <LoginForm
+        rejected={api.token !== null}
+        onToken={(token) => {
+          session.enter(token);
+          vitals.start();
+        }}
+      />
+    );
+  }
+  return (
+    <div className={classes.page}>
+      <Header
+        desk={desk}
+        gap={feed.gap}
+        onHelp={() => setDialog("shortcuts")}
+        onDismissGap={() => session.dismissNotices()}
+      />
+      {status?.watch && <WatchBanner watch={status.watch} />}
+      {feed.ledgerBefore && ledger && (
+        <LedgerBanner was={feed.ledgerBefore} is={ledger} onDismiss={() => session.dismissNotices()} />
+      )}
+      {metrics?.by_source.some(([source]) => source === "demo") && <DemoBanner />}
+      <PulseChart
+        key={scheme}
+        pulse={pulse}
+        onTravel={(at) => change({ at })}
+        onLevel={(level) => addTerm(`level:${level}`)}
+      />
+      <Toolbar
+        desk={desk}
+        look={look}
+        onChange={change}
+        onJump={() => setDialog("jump")}
+        onNow={toNow}
+        inputRef={filterInput}
+      />
+      <main className={classes.main}>
+        <div className={classes.feed}>
+          <Feed
+            session={session}
+            window={window}
+            isLive={isLive}
+            paused={look.paused}
+            narrow={narrow}
+            cursor={cursor}
+            onOpen={open}
+            target={target}
+            empty={empty}
+          />
+        </div>
+        {detail && !narrow && (
+          <aside className={classes.detail} aria-label="Event">
+            {detail}
+          </aside>
+        )}
+      </main>
+      {narrow && (
+        <Drawer
+          opened={look.seq !== null}
+          onClose={close}
+          position="bottom"
+          size="100%"
+          withCloseButton={false}
+          padding={0}
+          title={null}
+          aria-label="Event"
+          classNames={{ body: classes.drawer }}
+        >
+          {detail}
+        </Drawer>
+      )}
+      <JumpDialog opened={dialog === "jump"} onClose={() => setDialog(null)} onJump={jump} />
+      <ShortcutsDialog opened={dialog === "shortcuts"} onClose={() => setDialog(null)} />
+    </div>
+  );
+}
+
+/** After a dialog or panel the keys belong to the feed again. */
+function focusFeed(): void {
+  document.querySelector<HTMLElement>("[data-feed]")?.focus();
+}

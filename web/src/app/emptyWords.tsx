@@ -1,0 +1,21 @@
+/** Chooses what an empty feed says. */
+import type { FeedState } from "../client/session";
+import { FilterNotRead, NoEventsYet, NoMatch, NoPastMatch, Reading } from "../features/feed/EmptyFeed";
+
+interface Situation {
+  feed: FeedState;
+  isLive: boolean;
+  connected: boolean;
+  isEmptyLedger: boolean;
+  onClear: () => void;
+  onReturn: () => void;
+}
+
+export function emptyWords({ feed, isLive, connected, isEmptyLedger, onClear, onReturn }: Situation) {
+  if (feed.problem !== null) return <FilterNotRead onClear={onClear} />;
+  if (feed.loading || !connected) return <Reading connected={connected} />;
+  if (!isLive) return <NoPastMatch onReturn={onReturn} />;
+  const words = [feed.view.filter, ...feed.view.channels].filter(Boolean).join(" ");
+  if (words !== "" && !isEmptyLedger) return <NoMatch filter={words} onClear={onClear} />;
+  return <NoEventsYet />;
+}

@@ -1,0 +1,28 @@
+/** Every path of the server that the page asks for. */
+
+export interface HistoryQuery {
+  filter: string;
+  channels: string[];
+  order: "newest" | "oldest";
+  limit: number;
+  /** Inclusive: a seq, a time, or `-5m`. */
+  from?: string | number;
+  /** Exclusive. */
+  to?: string | number;
+}
+
+export const paths = {
+  metrics: () => "/api/v1/metrics",
+  status: () => "/api/v1/status",
+  catalogue: () => "/api/v1/catalogue",
+  line: (seq: number) => `/api/v1/events?from=${seq}&to=${seq + 1}&limit=1`,
+  history(query: HistoryQuery): string {
+    const search = new URLSearchParams({ order: query.order, limit: String(query.limit) });
+    if (query.filter) search.set("filter", query.filter);
+    if (query.channels.length > 0) search.set("channels", query.channels.join(","));
+    if (query.from !== undefined) search.set("from", String(query.from));
+    if (query.to !== undefined) search.set("to", String(query.to));
+    return `/api/v1/events?${search}`;
+  },
+  socket: (origin: string) => `${origin.replace(/^http/, "ws")}/api/v1/ws`,
+};

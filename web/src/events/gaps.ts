@@ -1,0 +1,17 @@
+/** Says why events are missing. */
+import type { Gap } from "../client/wire";
+import { grouped } from "./clock";
+
+const REASONS: Record<string, string> = {
+  retention: "removed by age or size",
+  damaged: "damaged on disk; kymo verify names the place",
+  erased: "erased on request",
+  other_ledger: "the position belongs to another ledger",
+  ahead_of_ledger: "the ledger is shorter than it was",
+};
+
+export function gapSentence({ asked, first, lost, reason }: Gap): string {
+  const events = lost === 1 ? "1 event is" : `${grouped(lost)} events are`;
+  const where = first > asked ? ` (${grouped(asked)} to ${grouped(first - 1)})` : "";
+  return `${events} missing here${where}: ${REASONS[reason] ?? reason}`;
+}
