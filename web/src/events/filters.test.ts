@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { splitTerms, term, withTerm } from "./filters";
+import { pathKey, splitTerms, term, withTerm } from "./filters";
 
 it("a value becomes a term, in quotes where it needs them", () => {
   expect(term("agent", "planner")).toBe("agent:planner");
@@ -7,11 +7,19 @@ it("a value becomes a term, in quotes where it needs them", () => {
   expect(term("data.ok", true)).toBe("data.ok:true");
   expect(term("data.command", "npm test")).toBe('data.command:"npm test"');
   expect(term("data.text", 'say "hi" \\ *')).toBe('data.text:"say \\"hi\\" \\\\ *"');
-  expect(term("data.x", "OR")).toBe('data.x:"OR"');
+  expect(term("source", "a,b*")).toBe('source:"a,b*"');
+  expect(term("data.x", "")).toBe('data.x:""');
+  expect(term("data.error", null)).toBe("data.error:null");
 });
 
 it("what has no single value has no term", () => {
-  expect([term("a", null), term("a", {}), term("a", []), term("a", "")]).toEqual([null, null, null, null]);
+  expect([term("a", {}), term("a", [])]).toEqual([null, null]);
+});
+
+it("a step of a path that is no plain word is quoted", () => {
+  expect(pathKey(["data", "tool_input", "http.status", 'a "b"'])).toBe(
+    'data.tool_input."http.status"."a \\"b\\""',
+  );
 });
 
 it("a term is added once", () => {

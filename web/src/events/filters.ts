@@ -3,10 +3,13 @@ import type { Json } from "../client/wire";
 
 /** A term that selects this value of this key (`agent`, `data.tool`, …); `null` where no term can. */
 export function term(key: string, value: Json): string | null {
-  if (value === null || typeof value === "object") return null;
-  if (typeof value === "string") return value === "" ? null : `${key}:${quoted(value)}`;
-  return `${key}:${value}`;
+  if (typeof value === "object" && value !== null) return null;
+  return `${key}:${typeof value === "string" ? quoted(value) : value}`;
 }
+
+/** The path of a value in the payload, as a key: `data.tool_input.command`. */
+export const pathKey = (path: readonly string[]): string =>
+  path.map((step) => (/^[\p{L}\p{N}_/@#$+%~-]+$/u.test(step) ? step : inQuotes(step))).join(".");
 
 /** Adds a term once; a term that is there negated is turned round, and the other way about. */
 export function withTerm(filter: string, wanted: string): string {
@@ -41,10 +44,9 @@ export function splitTerms(filter: string): string[] {
   return terms;
 }
 
-const PLAIN = /^[\p{L}\p{N}_./@+#-][\p{L}\p{N}_./@+#:-]*$/u;
+const PLAIN = /^[\p{L}\p{N}._:/@+#%~$&;-]+$/u;
 
 /** A value as the language takes it: bare where nothing in it has a meaning of its own. */
-function quoted(value: string): string {
-  if (PLAIN.test(value) && value !== "OR") return value;
-  return `"${value.replace(/["\\]/g, "\\$&")}"`;
-}
+const quoted = (value: string): string => (PLAIN.test(value) ? value : inQuotes(value));
+
+const inQuotes = (text: string): string => `"${text.replace(/["\\]/g, "\\$&")}"`;

@@ -14,8 +14,22 @@ const teal: MantineColorsTuple = [
   "#004a44",
 ];
 
+/** Text first, backgrounds last, as Mantine wants it. */
+const dark: MantineColorsTuple = [
+  "#dde4e9",
+  "#c3ccd3",
+  "#9aa7b1",
+  "#85929c",
+  "#354048",
+  "#2a333a",
+  "#1a2126",
+  "#12171b",
+  "#0d1114",
+  "#090c0e",
+];
+
 export const theme = createTheme({
-  colors: { teal },
+  colors: { teal, dark },
   primaryColor: "teal",
   primaryShade: { light: 7, dark: 6 },
   fontFamily: "var(--k-sans)",

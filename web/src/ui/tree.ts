@@ -4,6 +4,8 @@ import { ExactNumber } from "../client/exact";
 export interface TreeNode {
   /** Keys from the root; the root itself is `[]`. */
   path: string[];
+  /** The same without places in arrays: what a filter looks for is found in any of their elements. */
+  keys: string[];
   /** Identity of the node within its tree. */
   id: string;
   name: string;
@@ -36,7 +38,8 @@ export function flatten(root: unknown, changed: ReadonlySet<string>): TreeNode[]
     const children = entries(value);
     children.slice(0, CHILDREN_MAX).forEach(([name, child], index) => {
       const path = [...(parent?.path ?? []), name];
-      const node = nodeOf(path, child, index + 1, children.length);
+      const keys = [...(parent?.keys ?? []), ...(Array.isArray(value) ? [] : [name])];
+      const node = nodeOf(path, keys, child, index + 1, children.length);
       rows.push(node);
       if (isOpen(node, changed)) visit(child, node);
     });
@@ -45,14 +48,21 @@ export function flatten(root: unknown, changed: ReadonlySet<string>): TreeNode[]
     if (left > 0 && last) rows[rows.length - 1] = { ...last, more: left };
   };
   if (entries(root).length > 0) visit(root, null);
-  else rows.push(nodeOf([], root, 1, 1));
+  else rows.push(nodeOf([], [], root, 1, 1));
   return rows;
 }
 
-function nodeOf(path: string[], value: unknown, position: number, siblings: number): TreeNode {
+function nodeOf(
+  path: string[],
+  keys: string[],
+  value: unknown,
+  position: number,
+  siblings: number,
+): TreeNode {
   const isLeaf = typeof value !== "object" || value === null || value instanceof ExactNumber;
   return {
     path,
+    keys,
     id: JSON.stringify(path),
     name: path.at(-1) ?? "",
     value,
@@ -91,5 +101,5 @@ export function toJson(value: unknown, indent = 0, inset = ""): string {
   return `${open}\n${deeper}${items.join(`,\n${deeper}`)}\n${inset}${close}`;
 }
 
-/** A path as people and the filter language write it: `data.tool_input.command`. */
+/** A path as people write it: `data.items.0.name`. */
 export const pathText = (path: readonly string[]): string => path.join(".");

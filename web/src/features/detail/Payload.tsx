@@ -5,7 +5,7 @@ import { IconCheck, IconCopy, IconFilterMinus, IconFilterPlus } from "@tabler/ic
 import { useState } from "react";
 import { ExactNumber } from "../../client/exact";
 import type { Json } from "../../client/wire";
-import { term } from "../../events/filters";
+import { pathKey, term } from "../../events/filters";
 import { JsonTree, type TreeAction } from "../../ui/JsonTree";
 import { pathText, type TreeNode, textOf } from "../../ui/tree";
 import classes from "./DetailPanel.module.css";
@@ -80,12 +80,10 @@ function Action({ label, done, onClick }: { label: string; done: boolean; onClic
   );
 }
 
-/** The filter term of a row: its value if it has one, else that it is there. */
+/** The filter term of a row: its value if it has one, else that there is something. */
 function termOf(name: string, node: TreeNode): string | null {
-  // Members of an array are found by its own path.
-  const path = [name, ...node.path.filter((key) => !/^\d+$/.test(key))];
-  if (path.some((key) => !/^[\p{L}\p{N}_$@/-]+$/u.test(key))) return null;
-  if (node.size !== null) return node.path.length > 0 ? `${pathText(path)}:*` : null;
-  const value = node.value instanceof ExactNumber ? node.value.source : (node.value as Json);
-  return term(pathText(path), value);
+  if (node.keys.length === 0) return null;
+  const key = pathKey([name, ...node.keys]);
+  if (node.size !== null) return `${key}:*`;
+  return term(key, node.value instanceof ExactNumber ? Number(node.value.source) : (node.value as Json));
 }
