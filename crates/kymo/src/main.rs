@@ -1,1 +1,38 @@
-fn main() {}
+//! Kymo: a live event ledger and control room for AI-agent systems, in one program.
+//!
+//! This crate puts the parts together and talks to people: it knows terminals, settings and exit codes, and leaves
+//! storing, fanning out and serving to the crates below. Every command is one file in [`commands`], listed in [`cli`].
+
+mod cli;
+mod client;
+mod commands;
+mod exit;
+mod failure;
+mod find;
+mod history;
+mod labels;
+mod lines;
+mod moment;
+mod native;
+mod outbox;
+mod outlet;
+mod printer;
+mod progress;
+mod settings;
+mod show;
+mod sse;
+mod station;
+mod tap;
+mod welcome;
+
+fn main() -> std::process::ExitCode {
+    let cli = cli::parse(std::env::args_os());
+    cli::start_logging(cli.verbose);
+    match cli.run() {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            printer::complain(&failure);
+            exit::Exit::from(&failure).into()
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! A file that is one JSON array instead of lines.
+use std::io::{self, BufRead};
+
+use kymo_event::{Limits, RecordFormat, Records};
+
+use super::reading::{Reading, Record};
+use crate::failure::Failure;
+
+/// Whether the first thing in the input is an opening bracket.
+pub(super) fn begins(input: &mut dyn BufRead) -> io::Result<bool> {
+    let start = input.fill_buf()?;
+    let start = start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(start);
+    Ok(start.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'['))
+}
+
+/// Reads every record. A text that begins with a bracket may still be lines that are arrays; the records say so.
+pub(super) fn each(
+    text: &[u8],
+    reading: &Reading,
+    record: &mut dyn FnMut(Record) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let limits = Limits {
+        event_bytes_max: usize::MAX,
+        batch_bytes_max: usize::MAX,
+        ..Limits::default()
+    };
+    let records = match Records::new(text, RecordFormat::Json, &limits) {
+        Ok(records) => records,
+        Err(refusal) => {
+            return record(Record {
+                line: 1,
+                text: Err(refusal),
+            });
+        }
+    };
+    for found in records {
+        let line = 1 + text[..found.byte.min(text.len())]
+            .iter()
+            .filter(|&&byte| byte == b'\n')
+            .count();
+        let text = found.value.and_then(|json| reading.read(json, found.byte as u64));
+        record(Record { line, text })?;
+    }
+    Ok(())
+}

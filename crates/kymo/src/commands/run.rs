@@ -1,0 +1,145 @@
+//! `kymo run -- CMD …`: runs a command as if alone, and records what it does.
+//!
+//! The command's output passes through byte for byte, its streams kept apart; its exit code is ours; signals reach it.
+//! Recording happens beside it and never slows it: what cannot be handed over waits in memory, then on disk, and what
+//! does not even fit there is counted and said.
+use std::process::{Child, Command, Stdio};
+use std::{ffi::OsString, sync::Arc, time::Instant};
+
+use crate::{
+    exit::Exit,
+    failure::Failure,
+    find::Where,
+    labels::Labels,
+    native,
+    printer::note,
+    settings::{Loaded, RunSettings, SettingsArgs},
+};
+
+mod forward;
+mod pass;
+mod record;
+
+use record::{Outcome, Recorder};
+
+const EXAMPLES: &str = "\
+Examples:
+  kymo run -- npm test
+  kymo run --agent planner --task demo-001 -- claude -p 'fix the tests'
+  kymo run -- sh -c 'make 2>&1 | tee build.log'
+
+The command sees KYMO_SESSION, KYMO_SPAN and where the hub is, so that `kymo emit` inside it belongs to it.
+Without a server everything waits on disk and arrives later. Exit code: the command's own; 128 + n after signal n;
+127 if it is not found, 126 if it cannot be executed.";
+
+/// Arguments of `run`.
+#[derive(clap::Args, Debug)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    labels: Labels,
+    /// Record start and end only, not the output
+    #[arg(long)]
+    no_output: bool,
+    #[command(flatten)]
+    place: Where,
+    /// The command and its arguments
+    #[arg(
+        required = true,
+        trailing_var_arg = true,
+        allow_hyphen_values = true,
+        value_name = "CMD"
+    )]
+    command: Vec<OsString>,
+}
+
+impl Args {
+    pub(crate) fn run(self) -> Result<Exit, Failure> {
+        let mut labels = self.labels.clone();
+        labels.session.get_or_insert_with(native::new_id);
+        let span = native::new_id();
+        let recorder = Arc::new(Recorder::start(
+            &self.place,
+            &labels,
+            &span,
+            &self.command,
+            self.settings(),
+        )?);
+        // Signals are taken over before the command exists, so that none falls in between.
+        let signals = forward::Signals::take_over();
+        let began = Instant::now();
+        let mut child = match self.spawn(&labels, &span, &recorder) {
+            Ok(child) => child,
+            Err(cause) => {
+                let exit = Exit::not_started(&cause);
+                recorder.not_started(&cause);
+                finish(recorder);
+                crate::printer::complain(&Failure::failed(format!(
+                    "{} could not be started: {cause}",
+                    self.command[0].to_string_lossy()
+                )));
+                return Ok(exit);
+            }
+        };
+        recorder.started(child.id());
+        let forwarding = signals.map(|signals| signals.forward_to(child.id()));
+        let passing = self.pass(&mut child, &recorder);
+        let status = child
+            .wait()
+            .map_err(|cause| Failure::failed(format!("the command cannot be waited for: {cause}")))?;
+        let took = began.elapsed();
+        drop(forwarding);
+        let (stdout, stderr) = passing.finish();
+        recorder.exited(&Outcome {
+            status,
+            took,
+            stdout,
+            stderr,
+        });
+        finish(recorder);
+        Ok(Exit::of_child(status))
+    }
+
+    /// A wrong settings file must not keep a command from running.
+    fn settings(&self) -> RunSettings {
+        let data = crate::find::data_folder(self.place.data.as_deref()).unwrap_or_default();
+        match Loaded::load(&SettingsArgs::default(), &data, &[]) {
+            Ok(loaded) => loaded.settings.run,
+            Err(failure) => {
+                note(format!("{failure}; going on with the defaults"));
+                RunSettings::default()
+            }
+        }
+    }
+
+    fn spawn(&self, labels: &Labels, span: &str, recorder: &Recorder) -> std::io::Result<Child> {
+        let mut command = Command::new(&self.command[0]);
+        command.args(&self.command[1..]);
+        command.env("KYMO_SPAN", span).envs(recorder.environment());
+        for (name, value) in [
+            ("KYMO_SESSION", &labels.session),
+            ("KYMO_AGENT", &labels.agent),
+            ("KYMO_TASK", &labels.task),
+            ("KYMO_TRACE", &labels.trace),
+        ] {
+            if let Some(value) = value {
+                command.env(name, value);
+            }
+        }
+        if !self.no_output {
+            command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        }
+        command.spawn()
+    }
+
+    fn pass(&self, child: &mut Child, recorder: &Arc<Recorder>) -> pass::Passing {
+        pass::Passing::start(child.stdout.take(), child.stderr.take(), recorder)
+    }
+}
+
+/// Waits until everything recorded is with the server or on disk.
+fn finish(recorder: Arc<Recorder>) {
+    if let Some(recorder) = Arc::into_inner(recorder) {
+        recorder.finish();
+    }
+}

@@ -1,0 +1,129 @@
+//! `kymo status`: what runs here, and how it is.
+use serde_json::{Value, json};
+
+use crate::{
+    exit::Exit,
+    failure::Failure,
+    find::{Place, State, Where},
+    printer::{BOLD, DIM, GOOD, NOTE, Printer},
+    welcome::near,
+};
+
+const EXAMPLES: &str = "\
+Examples:
+  kymo status          is a server running here, and how is it
+  kymo status --json   the same for scripts; exit code 3 if none runs";
+
+/// Arguments of `status`.
+#[derive(clap::Args, Debug)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Args {
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    place: Where,
+}
+
+impl Args {
+    pub(crate) fn run(self) -> Result<Exit, Failure> {
+        let found = Place::find(&self.place)?;
+        let mut printer = Printer::new();
+        let endpoint = match &found.state {
+            State::Named(endpoint) | State::Running(endpoint) => endpoint,
+            State::Held { pid } if self.json => {
+                printer.json(&json!({ "running": false, "held_by": pid, "data": found.data }));
+                return Ok(Exit::Locked);
+            }
+            State::Free if self.json => {
+                printer.json(&json!({ "running": false, "data": found.data }));
+                return Ok(Exit::NoServer);
+            }
+            State::Held { .. } | State::Free => {
+                return found.server().map(|_| Exit::Done);
+            }
+        };
+        let client = crate::client::Client::new(endpoint);
+        let status: Value = client.get("/api/v1/status", &[])?;
+        let metrics: Value = client.get("/api/v1/metrics", &[])?;
+        if self.json {
+            printer
+                .json(&json!({ "running": true, "url": endpoint.url, "status": status, "metrics": metrics }));
+        } else {
+            show(&mut printer, &endpoint.url, &status, &metrics);
+        }
+        Ok(Exit::Done)
+    }
+}
+
+fn show(printer: &mut Printer, url: &str, status: &Value, metrics: &Value) {
+    let number = |value: &Value, key: &str| value[key].as_u64().unwrap_or(0);
+    let mut row = |name: &str, text: String| printer.line(format!("  {DIM}{name:<9}{DIM:#} {text}"));
+    row(
+        "server",
+        format!(
+            "{GOOD}●{GOOD:#} {BOLD}{url}{BOLD:#} {DIM}Kymo {}, up {}{DIM:#}",
+            text(status, "version"),
+            age(number(status, "uptime_s"))
+        ),
+    );
+    row("data", near(std::path::Path::new(&text(status, "data"))));
+    row(
+        "ledger",
+        format!(
+            "{} events, {} {DIM}{}{DIM:#}",
+            indicatif::HumanCount(
+                (number(metrics, "head") + 1).saturating_sub(number(metrics, "first").max(1))
+            ),
+            indicatif::HumanBytes(number(metrics, "ledger_bytes")),
+            text(status, "ledger")
+        ),
+    );
+    let rate = metrics["per_second"].as_f64().unwrap_or(0.0);
+    row("now", format!("{rate:.1} events/s, {} readers", readers(metrics)));
+    for watch in status["watch"].as_array().into_iter().flatten() {
+        let problem = watch["problem"]
+            .as_str()
+            .map_or(String::new(), |problem| format!(" {NOTE}{problem}{NOTE:#}"));
+        let folder = near(std::path::Path::new(&text(watch, "folder")));
+        row(
+            "watching",
+            format!(
+                "{folder} {DIM}{} directories{DIM:#}{problem}",
+                number(watch, "directories")
+            ),
+        );
+    }
+    let refused: u64 = metrics["rejected"]
+        .as_object()
+        .into_iter()
+        .flatten()
+        .filter_map(|(_, n)| n.as_u64())
+        .sum();
+    if refused > 0 {
+        let codes: Vec<_> = metrics["rejected"]
+            .as_object()
+            .into_iter()
+            .flatten()
+            .map(|(code, n)| format!("{n} {code}"))
+            .collect();
+        row("refused", format!("{NOTE}{}{NOTE:#}", codes.join(", ")));
+    }
+}
+
+fn readers(metrics: &Value) -> usize {
+    metrics["readers"].as_array().map_or(0, Vec::len)
+}
+
+fn text(value: &Value, key: &str) -> String {
+    value[key].as_str().unwrap_or("?").to_owned()
+}
+
+fn age(seconds: u64) -> String {
+    match seconds {
+        0..60 => format!("{seconds} s"),
+        60..3_600 => format!("{} min", seconds / 60),
+        3_600..86_400 => format!("{} h {} min", seconds / 3_600, seconds / 60 % 60),
+        _ => format!("{} d {} h", seconds / 86_400, seconds / 3_600 % 24),
+    }
+}

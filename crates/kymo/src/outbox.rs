@@ -1,0 +1,208 @@
+//! Hands events to the server; keeps them in the spool while none answers.
+//!
+//! Whoever emits through here waits a bounded time and loses nothing that could be written to disk. Every record must
+//! carry an id, so that one which was stored although its answer was lost is stored once.
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use kymo_connect::SpoolWriter;
+
+use crate::{
+    client::{Client, ClientError, Receipt},
+    failure::Failure,
+    find::{self, Place, ServerFile, State, Where},
+};
+
+/// Between looks for a server that was away.
+const LOOK_AGAIN: Duration = Duration::from_secs(2);
+/// Bytes of one request; the server takes 32 MiB.
+const REQUEST_BYTES_MAX: usize = 4 << 20;
+
+/// Where events go that this process makes.
+pub(crate) struct Outbox {
+    place: Where,
+    spool_folder: PathBuf,
+    is_elsewhere: bool,
+    patience: Duration,
+    client: Option<Client>,
+    spool: Option<SpoolWriter>,
+    look_again_at: Instant,
+    why_away: Option<String>,
+}
+
+/// What became of events.
+#[derive(Debug)]
+pub(crate) enum Delivered {
+    /// The server has decided about each.
+    Stored(Receipt),
+    /// They are on disk here and will be taken up.
+    Spooled,
+}
+
+impl Outbox {
+    /// Finds the server, or notes that there is none. A request may take `patience`.
+    pub(crate) fn open(place: &Where, patience: Duration) -> Result<Self, Failure> {
+        let found = Place::find(place)?;
+        let spool_folder = spool_folder(&found)?;
+        Ok(Self {
+            place: place.clone(),
+            is_elsewhere: spool_folder != found.data.join("spool"),
+            spool_folder,
+            patience,
+            client: found.client(),
+            spool: None,
+            look_again_at: Instant::now() + LOOK_AGAIN,
+            why_away: None,
+        })
+    }
+
+    /// The server, while one is thought to be there.
+    pub(crate) fn url(&self) -> Option<&str> {
+        self.client.as_ref().map(Client::url)
+    }
+
+    /// Why the server was found away, in words.
+    pub(crate) fn why_away(&self) -> Option<&str> {
+        self.why_away.as_deref()
+    }
+
+    /// Whether the events are meant for a server that takes up no spool here.
+    pub(crate) fn is_elsewhere(&self) -> bool {
+        self.is_elsewhere
+    }
+
+    /// The folder of the spool.
+    pub(crate) fn spool_folder(&self) -> &Path {
+        &self.spool_folder
+    }
+
+    /// Hands over records, each a JSON object on one line, in order. An error is final: neither the server nor the
+    /// disk took them.
+    pub(crate) fn deliver(&mut self, records: &[String]) -> Result<Vec<Delivered>, Failure> {
+        let mut answers = Vec::new();
+        let mut done = 0;
+        for part in requests(records) {
+            let mut answer = self.deliver_request(part)?;
+            if let Delivered::Stored(receipt) = &mut answer {
+                receipt.shift(done);
+            }
+            done += part.len();
+            answers.push(answer);
+        }
+        Ok(answers)
+    }
+
+    fn deliver_request(&mut self, records: &[String]) -> Result<Delivered, Failure> {
+        self.look_again();
+        let Some(client) = &self.client else {
+            return self.keep(records);
+        };
+        match client.post_lines((records.join("\n") + "\n").as_bytes(), self.patience) {
+            Ok(receipt) => Ok(Delivered::Stored(receipt)),
+            Err(error) if error.may_pass() => {
+                self.away(&error);
+                self.keep(records)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn look_again(&mut self) {
+        if self.client.is_none() && Instant::now() >= self.look_again_at {
+            self.look_again_at = Instant::now() + LOOK_AGAIN;
+            self.client = Place::find(&self.place).ok().and_then(|found| found.client());
+        }
+    }
+
+    fn away(&mut self, error: &ClientError) {
+        self.why_away = Some(match error {
+            ClientError::Unreachable { url, cause } => format!("{url} does not answer: {cause}"),
+            ClientError::Refused { code, message, .. } => format!("{message} [{code}]"),
+            ClientError::Strange { url, what } => format!("{url}: {what}"),
+        });
+        self.client = None;
+        self.look_again_at = Instant::now() + LOOK_AGAIN;
+    }
+
+    fn keep(&mut self, records: &[String]) -> Result<Delivered, Failure> {
+        let failed = |cause: std::io::Error, folder: &Path| {
+            Failure::disk("written", folder, &cause).code("spool_unwritable")
+        };
+        if self.spool.is_none() {
+            let spool =
+                SpoolWriter::create(&self.spool_folder).map_err(|cause| failed(cause, &self.spool_folder))?;
+            self.spool = Some(spool);
+        }
+        let spool = self.spool.as_mut().expect("made above");
+        spool
+            .append(records)
+            .map_err(|cause| failed(cause, &self.spool_folder))?;
+        Ok(Delivered::Spooled)
+    }
+}
+
+/// Divides records into requests that every server takes.
+fn requests(records: &[String]) -> Vec<&[String]> {
+    let mut parts = Vec::new();
+    let (mut start, mut bytes) = (0, 0);
+    for (index, record) in records.iter().enumerate() {
+        if index > start && bytes + record.len() > REQUEST_BYTES_MAX {
+            parts.push(&records[start..index]);
+            (start, bytes) = (index, 0);
+        }
+        bytes += record.len() + 1;
+    }
+    if start < records.len() {
+        parts.push(&records[start..]);
+    }
+    parts
+}
+
+/// Where events wait: beside the ledger they are meant for. Events for a server elsewhere wait in a folder of its
+/// own, so that no other server takes them for its.
+fn spool_folder(found: &Place) -> Result<PathBuf, Failure> {
+    let State::Named(endpoint) = &found.state else {
+        return Ok(found.data.join("spool"));
+    };
+    let is_ours =
+        ServerFile::read(&found.data).is_some_and(|file| file.url.trim_end_matches('/') == endpoint.url);
+    if is_ours {
+        return Ok(found.data.join("spool"));
+    }
+    let name = blake3::hash(endpoint.url.as_bytes()).to_hex();
+    Ok(find::user_folder()?.join("elsewhere").join(&name[..16]))
+}
+
+/// Whether something waits in a spool folder.
+pub(crate) fn is_waiting(spool_folder: &Path) -> bool {
+    fs::read_dir(spool_folder).is_ok_and(|mut entries| entries.next().is_some())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_are_divided_into_requests_in_order_and_none_is_left_out() {
+        let records: Vec<String> = (0..9).map(|n| n.to_string().repeat(1 << 20)).collect();
+        let parts = requests(&records);
+        assert_eq!(parts.concat(), records);
+        assert!(
+            parts
+                .iter()
+                .all(|part| part.iter().map(String::len).sum::<usize>() <= REQUEST_BYTES_MAX)
+        );
+        assert_eq!(parts.len(), 3);
+    }
+
+    #[test]
+    fn a_record_larger_than_a_request_goes_alone() {
+        let records = vec!["a".to_owned(), "b".repeat(REQUEST_BYTES_MAX + 1), "c".to_owned()];
+        let lengths: Vec<usize> = requests(&records).iter().map(|part| part.len()).collect();
+        assert_eq!(lengths, [1, 1, 1]);
+        assert!(requests(&[]).is_empty());
+    }
+}

@@ -1,0 +1,88 @@
+//! Settings: `kymo.toml` < environment `KYMO_*` < command line. Defaults need no file.
+//!
+//! Each part's settings live beside the code they steer; here they are put together. A key nobody knows is an error
+//! that names the nearest known one, and every value remembers where it came from.
+
+mod known;
+mod layers;
+
+use std::path::{Path, PathBuf};
+
+use kymo_connect::WatchSettings;
+use kymo_hub::HubSettings;
+use kymo_ledger::LedgerSettings;
+use kymo_server::ServerSettings;
+
+pub(crate) use known::{DEFAULT_TOML, KNOWN, Known, nearest};
+pub(crate) use layers::{Loaded, Origin};
+
+/// Everything that can be set.
+#[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Settings {
+    pub(crate) server: ServerSettings,
+    pub(crate) ledger: LedgerSettings,
+    pub(crate) hub: HubSettings,
+    pub(crate) watch: WatchSettings,
+    pub(crate) spool: SpoolSettings,
+    pub(crate) run: RunSettings,
+}
+
+/// When spooled events are taken up.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct SpoolSettings {
+    /// Between looks.
+    pub(crate) take_up_s: u64,
+}
+
+impl Default for SpoolSettings {
+    fn default() -> Self {
+        Self { take_up_s: 2 }
+    }
+}
+
+/// What `kymo run` records of a command's output.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct RunSettings {
+    /// Longer lines are cut in the record.
+    pub(crate) line_bytes_max: usize,
+    /// Output that may wait to be recorded.
+    pub(crate) queue_bytes_max: usize,
+}
+
+impl Default for RunSettings {
+    fn default() -> Self {
+        Self {
+            line_bytes_max: 8 << 10,
+            queue_bytes_max: 8 << 20,
+        }
+    }
+}
+
+/// Where settings are given on the command line.
+#[derive(clap::Args, Clone, Debug, Default)]
+pub(crate) struct SettingsArgs {
+    /// Settings file [default: kymo.toml in the data folder, or the nearest one upward from here]
+    #[arg(long, env = "KYMO_CONFIG", value_name = "FILE", help_heading = "Settings")]
+    pub(crate) config: Option<PathBuf>,
+    /// Set one setting, such as hub.rate_per_source=500 (repeatable; `kymo config` lists all)
+    #[arg(long, value_name = "KEY=VALUE", help_heading = "Settings")]
+    pub(crate) set: Vec<String>,
+}
+
+/// The settings file that counts: the named one, else `kymo.toml` in the data folder, else the nearest one upward.
+pub(crate) fn file(named: Option<&Path>, data: &Path) -> Option<PathBuf> {
+    if let Some(named) = named {
+        return Some(named.to_owned());
+    }
+    let in_data = data.join("kymo.toml");
+    if in_data.is_file() {
+        return Some(in_data);
+    }
+    let here = std::env::current_dir().ok()?;
+    here.ancestors()
+        .map(|folder| folder.join("kymo.toml"))
+        .find(|path| path.is_file())
+}

@@ -1,0 +1,182 @@
+//! An event as one line for people: when, how serious, what, who, and the gist of its payload.
+use std::fmt::Write;
+
+use anstyle::{AnsiColor, Style};
+use jiff::{Timestamp, civil::Date, tz::TimeZone};
+use kymo_event::{Level, LineView, Micros, filter::Key};
+use serde_json::Value;
+
+use crate::{
+    history::Hole,
+    printer::{BOLD, DIM, NOTE, Printer},
+};
+
+/// Shows events one after the other; says the date when it changes.
+pub(crate) struct Show {
+    zone: TimeZone,
+    /// On a terminal: local time of day, cut to its width. Else: whole lines with whole UTC times.
+    columns: Option<usize>,
+    date: Option<Date>,
+}
+
+impl Show {
+    pub(crate) fn new() -> Self {
+        Self {
+            zone: TimeZone::system(),
+            columns: Printer::on_terminal().then(|| Printer::columns().unwrap_or(120).max(60)),
+            date: Some(Timestamp::now().to_zoned(TimeZone::system()).date()),
+        }
+    }
+
+    /// Prints one event.
+    pub(crate) fn event(&mut self, printer: &mut Printer, line: &LineView<'_>) {
+        let when = self.when(printer, line.recorded());
+        let level = line.level();
+        let style = style(level);
+        let mut text = format!("{DIM}{when}{DIM:#} {style}{:<5}{style:#} ", level.as_str());
+        // Colours take no columns, so the plain width is counted beside the text.
+        let mut width = when.len() + 7;
+        for (style, part, pad) in [
+            (BOLD, clean(&line.kind()), 20),
+            (Style::new(), clean(&line.source()), 10),
+            (DIM, who(line), 0),
+        ] {
+            if part.is_empty() && pad == 0 {
+                continue;
+            }
+            let _ = write!(text, "{style}{part:<pad$}{style:#} ");
+            width += part.chars().count().max(pad) + 1;
+        }
+        let gist = gist(line);
+        match self.columns {
+            Some(columns) => text.push_str(&cut(&gist, columns.saturating_sub(width).max(20))),
+            None => text.push_str(&gist),
+        }
+        printer.line(text.trim_end());
+    }
+
+    /// Prints a declared hole.
+    pub(crate) fn hole(&self, printer: &mut Printer, hole: &Hole) {
+        printer.line(format!("{NOTE}── {} ──{NOTE:#}", describe(hole)));
+    }
+
+    fn when(&mut self, printer: &mut Printer, moment: Micros) -> String {
+        let Ok(stamp) = Timestamp::from_microsecond(moment.0) else {
+            return moment.to_string();
+        };
+        if self.columns.is_none() {
+            return moment.to_string();
+        }
+        let local = stamp.to_zoned(self.zone.clone());
+        if self.date != Some(local.date()) {
+            self.date = Some(local.date());
+            printer.line(format!("{DIM}── {} ──{DIM:#}", local.date()));
+        }
+        local.strftime("%H:%M:%S%.3f").to_string()
+    }
+}
+
+/// A hole in one sentence.
+pub(crate) fn describe(hole: &Hole) -> String {
+    let why = match hole.reason.as_str() {
+        "retention" => "removed by age or size",
+        "damaged" => "damaged on disk (`kymo verify` names where)",
+        "erased" => "erased on purpose",
+        "other_ledger" => "of another ledger",
+        "ahead_of_ledger" => "beyond the end of the ledger",
+        other => other,
+    };
+    format!(
+        "gap: {} events from seq {} are missing, {why}; going on at seq {}",
+        hole.lost, hole.asked, hole.first
+    )
+}
+
+/// How a level looks.
+pub(crate) fn style(level: Level) -> Style {
+    match level {
+        Level::Debug => Style::new().dimmed(),
+        Level::Info => AnsiColor::Green.on_default(),
+        Level::Warn => AnsiColor::Yellow.on_default(),
+        Level::Error => AnsiColor::Red.on_default(),
+        Level::Critical => AnsiColor::BrightWhite.on(AnsiColor::Red).bold(),
+    }
+}
+
+fn who(line: &LineView<'_>) -> String {
+    let keys = [
+        (Key::Agent, "agent"),
+        (Key::Task, "task"),
+        (Key::Session, "session"),
+    ];
+    let parts = keys
+        .iter()
+        .filter_map(|(key, name)| Some(format!("{name}={}", short(&clean(&line.key(*key)?)))));
+    parts.collect::<Vec<_>>().join(" ")
+}
+
+/// Ids are long; their beginning is enough to tell them apart on a screen.
+fn short(id: &str) -> String {
+    if id.len() == 36 && id.matches('-').count() == 4 {
+        id[..8].to_owned()
+    } else {
+        id.to_owned()
+    }
+}
+
+/// What the payload says, in a few words where its shape is known, else as JSON.
+fn gist(line: &LineView<'_>) -> String {
+    let Some(data) = line.data() else {
+        return String::new();
+    };
+    let Ok(Value::Object(fields)) = serde_json::from_str::<Value>(data) else {
+        return data.to_owned();
+    };
+    let text = |name: &str| fields.get(name).and_then(Value::as_str).map(clean);
+    let number = |name: &str| fields.get(name).and_then(Value::as_i64);
+    if let (Some(text), Some(stream)) = (text("text"), text("stream")) {
+        return if stream == "stderr" {
+            format!("2> {text}")
+        } else {
+            text
+        };
+    }
+    if let (Some(from), Some(to)) = (text("from"), text("to").or_else(|| text("path"))) {
+        return format!("{from} → {to}");
+    }
+    if let Some(path) = text("path") {
+        let change = |sign: char, name: &str| {
+            number(name)
+                .filter(|lines| *lines > 0)
+                .map_or(String::new(), |lines| format!(" {sign}{lines}"))
+        };
+        return format!("{path}{}{}", change('+', "added"), change('−', "removed"));
+    }
+    if let (Some(code), Some(took)) = (fields.get("exit_code"), number("duration_ms")) {
+        return format!("{} → {code} in {took} ms", text("command").unwrap_or_default());
+    }
+    ["message", "subject", "command"]
+        .iter()
+        .find_map(|name| text(name))
+        .unwrap_or_else(|| data.to_owned())
+}
+
+/// Control characters would steer the terminal; they are shown, not obeyed.
+fn clean(text: &str) -> String {
+    if text.chars().any(char::is_control) {
+        text.chars()
+            .map(|c| if c.is_control() { '·' } else { c })
+            .collect()
+    } else {
+        text.to_owned()
+    }
+}
+
+fn cut(text: &str, columns: usize) -> String {
+    if text.chars().count() <= columns {
+        return text.to_owned();
+    }
+    let mut short: String = text.chars().take(columns - 1).collect();
+    short.push('…');
+    short
+}
