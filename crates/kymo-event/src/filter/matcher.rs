@@ -3,6 +3,8 @@
 //! A filter's tree is made ready once. What asks the envelope alone stands before what needs the payload, so `data` is
 //! only looked at when the envelope leaves the question open.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::{
     paths::PathTest,
     tree::{Key, Node, Test},
@@ -17,6 +19,8 @@ pub(super) enum Matcher {
     Or(Box<[Matcher]>),
     Not(Box<Matcher>),
     Key(Key, Test),
+    /// The key has one of these values; sorted.
+    OneOf(Key, Box<[Box<str>]>),
     Data(PathTest),
     Ext(PathTest),
     Words(Needle),
@@ -28,7 +32,7 @@ impl Matcher {
         match node {
             Node::All => Self::All,
             Node::And(parts) => Self::And(cheapest_first(parts)),
-            Node::Or(parts) => Self::Or(cheapest_first(parts)),
+            Node::Or(parts) => Self::or(parts),
             Node::Not(part) => Self::Not(Box::new(Self::new(part))),
             Node::Key(key, test) => Self::Key(*key, test.clone()),
             Node::Path(path, test) => {
@@ -44,12 +48,35 @@ impl Matcher {
         }
     }
 
+    /// Alternatives of one key, as a token or a list of agents has them, are looked up instead of tried one by one.
+    fn or(parts: &[Node]) -> Self {
+        let mut values: BTreeMap<Key, BTreeSet<&str>> = BTreeMap::new();
+        let mut rest = Vec::new();
+        for part in parts {
+            match part {
+                // Types compare with separators folded, so their order is not that of their text.
+                Node::Key(key, Test::Is(value)) if *key != Key::Type => {
+                    values.entry(*key).or_default().insert(value);
+                }
+                part => rest.push(part.clone()),
+            }
+        }
+        let lists = values
+            .into_iter()
+            .map(|(key, values)| Self::OneOf(key, values.into_iter().map(Into::into).collect()));
+        let alternatives: Box<[Self]> = lists.chain(cheapest_first(&rest)).collect();
+        Self::Or(alternatives)
+    }
+
     pub(super) fn matches(&self, line: &LineView<'_>) -> bool {
         match self {
             Self::All => true,
             Self::And(parts) => parts.iter().all(|part| part.matches(line)),
             Self::Or(parts) => parts.iter().any(|part| part.matches(line)),
             Self::Not(part) => !part.matches(line),
+            Self::OneOf(key, values) => line
+                .key(*key)
+                .is_some_and(|found| values.binary_search_by(|value| (**value).cmp(&found)).is_ok()),
             Self::Key(key, test) => key_matches(*key, test, line),
             // The whole line is searched before its payload is looked for: where the bytes are nowhere, that is all.
             Self::Data(path) => {
@@ -65,6 +92,7 @@ impl Matcher {
     }
 }
 
+/// What can be decided without the payload comes first.
 fn cheapest_first(parts: &[Node]) -> Box<[Matcher]> {
     let mut parts: Vec<&Node> = parts.iter().collect();
     parts.sort_by_key(|part| part.needs_payload());

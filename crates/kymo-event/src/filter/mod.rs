@@ -10,6 +10,7 @@ mod matcher;
 mod normal;
 mod parse;
 mod paths;
+mod scent;
 mod summary;
 mod terms;
 mod text;

@@ -18,31 +18,36 @@ const DEPTH_MAX: usize = 512;
 pub(super) struct PathTest {
     steps: Box<[Box<str>]>,
     test: Test,
-    /// Bytes without which no text has the path.
-    rare: Option<memchr::memmem::Finder<'static>>,
+    /// A name without which no text has the path.
+    rare: Option<Rare>,
+}
+
+struct Rare {
+    bytes: memchr::memmem::Finder<'static>,
+    has_slash: bool,
 }
 
 impl PathTest {
     /// `steps` without the root.
     pub(super) fn new(steps: &[String], test: &Test) -> Self {
-        let names = steps.iter().filter(|step| index(step).is_none());
-        let longest = names
-            .max_by_key(|step| step.len())
-            .filter(|step| !step.is_empty());
+        let plain =
+            |step: &&String| index(step).is_none() && !step.is_empty() && step.chars().all(walk::is_plain);
+        let longest = steps.iter().filter(plain).max_by_key(|step| step.len());
         Self {
             steps: steps.iter().map(|step| step.as_str().into()).collect(),
             test: test.clone(),
-            rare: longest.map(|step| memchr::memmem::Finder::new(step).into_owned()),
+            rare: longest.map(|step| Rare {
+                bytes: memchr::memmem::Finder::new(step).into_owned(),
+                has_slash: step.contains('/'),
+            }),
         }
     }
 
     /// Whether a text that holds the JSON text, or is it, may have the path. Costs one search of its bytes.
     pub(super) fn may_be_in(&self, text: &str) -> bool {
-        let bytes = text.as_bytes();
-        // A key may be written with escapes, and then its bytes are not there.
-        self.rare
-            .as_ref()
-            .is_none_or(|rare| rare.find(bytes).is_some() || memchr::memchr(b'\\', bytes).is_some())
+        self.rare.as_ref().is_none_or(|rare| {
+            rare.bytes.find(text.as_bytes()).is_some() || walk::may_respell(text, rare.has_slash)
+        })
     }
 
     /// Whether the JSON text has a value at the path that passes.

@@ -135,6 +135,26 @@ fn is_key(bytes: &[u8], at: usize) -> bool {
         == Some(&b':')
 }
 
+/// Whether JSON text may hold plain text (no quote, backslash or control character in it) in another spelling than its
+/// own bytes: as `\u` escapes, or with `\/` for a slash.
+pub(super) fn may_respell(text: &str, has_slash: bool) -> bool {
+    let bytes = text.as_bytes();
+    let mut at = 0;
+    while let Some(found) = memchr::memchr(b'\\', bytes.get(at..).unwrap_or_default()) {
+        match bytes.get(at + found + 1) {
+            Some(b'u') => return true,
+            Some(b'/') if has_slash => return true,
+            _ => at += found + 2,
+        }
+    }
+    false
+}
+
+/// Whether the character stands in JSON text as it is, or may: it is not one that must be escaped.
+pub(super) fn is_plain(c: char) -> bool {
+    c >= ' ' && !matches!(c, '"' | '\\')
+}
+
 /// The characters that a string means. A surrogate without its other half is U+FFFD.
 pub(super) fn chars(content: &str) -> Chars<'_> {
     Chars {
