@@ -205,6 +205,7 @@ const NAMED: &[(&str, &[&str])] = &[
             "process.started",
             "process.output",
             "process.exited",
+            "process.failed",
         ],
     ),
     (
@@ -221,6 +222,9 @@ const NAMED: &[(&str, &[&str])] = &[
             "kymo.ledger.tail_cut",
             "kymo.ledger.write_failed",
             "kymo.ledger.write_resumed",
+            "kymo.ledger.renamed",
+            "kymo.notes.dropped",
+            "kymo.source.refused",
             "kymo.clock.stepped",
             "kymo.rate_limited",
             "kymo.spool.taken",

@@ -77,6 +77,12 @@ pub(super) const TYPES: &[TypeInfo] = &[
         "The ledger can be written again",
     ),
     kind(
+        "kymo.ledger.renamed",
+        "kymo",
+        Warn,
+        "The ledger came back shorter than it was and has a new id",
+    ),
+    kind(
         "kymo.erased",
         "kymo",
         Warn,
@@ -94,6 +100,12 @@ pub(super) const TYPES: &[TypeInfo] = &[
         "kymo",
         Warn,
         "A source sent more than its limit, with how many were dropped",
+    ),
+    kind(
+        "kymo.notes.dropped",
+        "kymo",
+        Warn,
+        "Happenings of the hub came too fast to be written one by one",
     ),
     kind(
         "kymo.spool.taken",
