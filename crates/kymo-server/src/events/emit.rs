@@ -1,0 +1,108 @@
+//! `POST /api/v1/events`: a body becomes records, records become a batch, and the answer comes when it is on disk.
+use axum::{
+    body::Body as HttpBody,
+    extract::State,
+    http::{HeaderMap, Request, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use kymo_event::{Limits, RecordFormat, Records, dialects::Dialect, dialects::cloudevents};
+use kymo_hub::{Intake, Receipt, Scope};
+
+use super::form::Form;
+use crate::{
+    app::App,
+    body,
+    error::{ApiError, NOTHING_STORED},
+    params::{Parameter, Params},
+};
+
+/// Parameters of emitting.
+pub(crate) const EMIT_PARAMETERS: &[Parameter] = &[Parameter {
+    name: "dialect",
+    about: "The form of the records; detected record by record if absent.",
+    example: "kymo",
+}];
+
+/// Records parsed between two turns of others, in bytes: about a tenth of a millisecond.
+const SLICE_BYTES: usize = 128 << 10;
+
+/// The handler.
+pub(crate) async fn emit(State(app): State<App>, request: Request<HttpBody>) -> Result<Response, ApiError> {
+    let (head, body) = request.into_parts();
+    let caller = app.auth.require(&head.headers, Scope::Emit)?;
+    let named = Params::parse(head.uri.query(), EMIT_PARAMETERS)?.dialect()?;
+    let form = Form::of(&head.headers)?;
+    let limits = &app.hub().settings().limits;
+    let body = body::read(&head.headers, body, limits.batch_bytes_max, &app.budget).await?;
+    let mut intake = app.hub().intake(&caller.principal, "http");
+    match form {
+        Form::Records(format, certain) => admit(&mut intake, &body, format, named.or(certain), limits).await,
+        Form::Binary => admit_binary(&mut intake, &head.headers, &body, limits),
+    }
+    // Bodies are large and commits take a while: others can use the memory meanwhile.
+    drop(body);
+    answer(&intake.commit().await?)
+}
+
+/// Reads the records of a body into the batch, giving others a turn between slices.
+pub(crate) async fn admit(
+    intake: &mut Intake,
+    body: &[u8],
+    format: RecordFormat,
+    dialect: Option<&'static dyn Dialect>,
+    limits: &Limits,
+) {
+    let records = match Records::new(body, format, limits) {
+        Ok(records) => records,
+        Err(refusal) => return intake.refuse(0, refusal),
+    };
+    let mut slice_end = SLICE_BYTES;
+    for record in records {
+        if record.byte >= slice_end {
+            slice_end = record.byte + SLICE_BYTES;
+            tokio::task::yield_now().await;
+        }
+        match record.value {
+            Ok(value) => intake.record(record.index, value, dialect),
+            Err(refusal) => intake.refuse(record.index, refusal),
+        }
+    }
+}
+
+fn admit_binary(intake: &mut Intake, headers: &HeaderMap, body: &[u8], limits: &Limits) {
+    let content_type = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok());
+    let mut pairs = headers
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_bytes()));
+    match cloudevents::read_binary(content_type, &mut pairs, body, limits) {
+        Ok(event) => intake.event(0, event),
+        Err(refusal) => intake.refuse(0, refusal),
+    }
+}
+
+fn answer(receipt: &Receipt) -> Result<Response, ApiError> {
+    let body = serde_json::to_vec(receipt).map_err(|error| ApiError::new("internal", error.to_string()))?;
+    Ok((
+        status(receipt),
+        [(header::CONTENT_TYPE, "application/json")],
+        body,
+    )
+        .into_response())
+}
+
+// An empty batch is no fault of its sender: nothing was refused.
+fn status(receipt: &Receipt) -> StatusCode {
+    if receipt.accepted > 0 || !receipt.duplicates.is_empty() || receipt.rejected.is_empty() {
+        return StatusCode::OK;
+    }
+    if receipt
+        .rejected
+        .iter()
+        .all(|rejected| rejected.code == "rate_limited")
+    {
+        return ApiError::new("rate_limited", "").status();
+    }
+    NOTHING_STORED
+}

@@ -1,0 +1,7 @@
+//! Events over plain HTTP: POST stores, GET reads the past.
+mod emit;
+mod form;
+mod history;
+
+pub(crate) use emit::{EMIT_PARAMETERS, admit, emit};
+pub(crate) use history::{HISTORY_PARAMETERS, history, write_gap};

@@ -1,0 +1,176 @@
+//! Query parameters: only known names, each once (but `channels`), and a hint for what was probably meant.
+use kymo_event::{Channel, Filter, dialects, dialects::Dialect};
+use serde_json::json;
+
+use crate::error::ApiError;
+
+/// A query parameter of a route: drives reading, `openapi.json` and the docs page.
+pub(crate) struct Parameter {
+    /// The name in the URL.
+    pub(crate) name: &'static str,
+    /// What it does, in a sentence.
+    pub(crate) about: &'static str,
+    /// A value that works.
+    pub(crate) example: &'static str,
+}
+
+/// The parameters of a request.
+#[derive(Debug)]
+pub(crate) struct Params(Vec<(String, String)>);
+
+impl Params {
+    /// Reads a query string against what the route knows.
+    pub(crate) fn parse(query: Option<&str>, known: &[Parameter]) -> Result<Self, ApiError> {
+        let pairs = axum::extract::Query::<Vec<(String, String)>>::try_from_uri(&uri(query)?)
+            .map_err(|_| {
+                ApiError::new(
+                    "invalid_parameter",
+                    "the query string cannot be decoded; percent-encode its values",
+                )
+            })?
+            .0;
+        for (index, (name, _)) in pairs.iter().enumerate() {
+            if known.iter().all(|parameter| parameter.name != name) {
+                let names = known.iter().map(|parameter| parameter.name);
+                return Err(unknown_name("parameter", name, names));
+            }
+            if name != "channels" && pairs[..index].iter().any(|(other, _)| other == name) {
+                return Err(ApiError::parameter(
+                    name,
+                    format!("`{name}` stands twice; send it once"),
+                ));
+            }
+        }
+        Ok(Self(pairs))
+    }
+
+    /// The value of a parameter, if it was sent.
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
+        self.0
+            .iter()
+            .find(|(known, _)| known == name)
+            .map(|(_, value)| value.as_str())
+    }
+
+    /// `filter`, or everything.
+    pub(crate) fn filter(&self) -> Result<Filter, ApiError> {
+        Ok(Filter::parse(self.get("filter").unwrap_or_default())?)
+    }
+
+    /// `channels`: separated by commas, or repeated.
+    pub(crate) fn channels(&self) -> Result<Vec<Channel>, ApiError> {
+        let values = self.0.iter().filter(|(name, _)| name == "channels");
+        let names = values.flat_map(|(_, value)| value.split(',')).map(str::trim);
+        names.filter(|name| !name.is_empty()).map(channel).collect()
+    }
+
+    /// `dialect`, or none named.
+    pub(crate) fn dialect(&self) -> Result<Option<&'static dyn Dialect>, ApiError> {
+        self.get("dialect").map(dialect).transpose()
+    }
+}
+
+fn uri(query: Option<&str>) -> Result<axum::http::Uri, ApiError> {
+    let text = format!("/?{}", query.unwrap_or_default());
+    text.parse()
+        .map_err(|_| ApiError::new("invalid_parameter", "the query string is not valid"))
+}
+
+/// A channel by its name.
+pub(crate) fn channel(name: &str) -> Result<Channel, ApiError> {
+    Channel::parse(name).map_err(|error| {
+        let at = error.at;
+        ApiError::new("invalid_filter", format!("channel {name}: {error}"))
+            .with_detail(json!({ "channel": name, "at": at }))
+    })
+}
+
+/// A dialect by its name.
+pub(crate) fn dialect(name: &str) -> Result<&'static dyn Dialect, ApiError> {
+    dialects::by_name(name).ok_or_else(|| {
+        let known: Vec<_> = dialects::DIALECTS.iter().map(|dialect| dialect.name()).collect();
+        ApiError::parameter(
+            "dialect",
+            format!("there is no dialect {name}; there are {}", known.join(", ")),
+        )
+    })
+}
+
+/// The refusal of an unknown name that says what was probably meant.
+pub(crate) fn unknown_name(
+    what: &str,
+    name: &str,
+    known: impl Iterator<Item = &'static str> + Clone,
+) -> ApiError {
+    let nearest = known
+        .clone()
+        .min_by_key(|candidate| strsim::damerau_levenshtein(candidate, name));
+    let near =
+        nearest.filter(|candidate| strsim::damerau_levenshtein(candidate, name) <= 1 + candidate.len() / 3);
+    let hint = match near {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => match known.collect::<Vec<_>>() {
+            all if all.is_empty() => "there are none here".to_owned(),
+            all => format!("known are {}", all.join(", ")),
+        },
+    };
+    ApiError::parameter(name, format!("unknown {what} `{name}`; {hint}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KNOWN: &[Parameter] = &[
+        Parameter {
+            name: "filter",
+            about: "",
+            example: "",
+        },
+        Parameter {
+            name: "channels",
+            about: "",
+            example: "",
+        },
+        Parameter {
+            name: "limit",
+            about: "",
+            example: "",
+        },
+    ];
+
+    fn refusal(query: &str) -> ApiError {
+        Params::parse(Some(query), KNOWN).expect_err("a refusal")
+    }
+
+    #[test]
+    fn values_are_decoded() {
+        let params = Params::parse(Some("filter=type:a%20b+c&limit=5"), KNOWN).expect("parameters");
+        assert_eq!(
+            (params.get("filter"), params.get("limit")),
+            (Some("type:a b c"), Some("5"))
+        );
+        assert_eq!(params.get("channels"), None);
+    }
+
+    #[test]
+    fn an_unknown_name_is_refused_with_the_nearest_known_one() {
+        let error = refusal("fliter=x");
+        assert_eq!(error.code, "invalid_parameter");
+        assert!(
+            error.message.contains("did you mean `filter`?"),
+            "{}",
+            error.message
+        );
+        assert!(
+            refusal("zzzzzzzzz=1")
+                .message
+                .contains("known are filter, channels, limit")
+        );
+    }
+
+    #[test]
+    fn a_name_stands_once() {
+        assert!(refusal("limit=1&limit=2").message.contains("twice"));
+    }
+}

@@ -1,0 +1,264 @@
+//! Accepts connections, hands their requests to the routes, and ends everything in order.
+//!
+//! Shutdown loses nothing: accepting stops, requests in flight are answered, readers are told, and what does not end
+//! within a few seconds is cut. Closing the hub afterwards is the caller's.
+use std::{
+    convert::Infallible, io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration, time::Instant,
+};
+
+use axum::{
+    Router,
+    body::Body,
+    http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header},
+    response::IntoResponse,
+};
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    time::timeout,
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tower::util::ServiceExt;
+use tracing::{debug, warn};
+
+use crate::{
+    app::{App, Application, Counts, Parts},
+    auth::Auth,
+    body::Budget,
+    gate::{Entry, Gate},
+    routes,
+    settings::ServerSettings,
+    socket::Patient,
+};
+
+/// How long the head of a request may take, also on a connection that is kept alive.
+const HEAD_WITHIN: Duration = Duration::from_secs(30);
+/// How long conversations may take to end at shutdown before they are cut.
+const END_WITHIN: Duration = Duration::from_secs(5);
+/// How long accepting rests when the system has no more descriptors.
+const REST: Duration = Duration::from_millis(50);
+
+/// A bound server that is not serving yet: the address is known, nothing is accepted.
+pub struct Server {
+    listener: TcpListener,
+    app: App,
+}
+
+/// Why it does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The port is taken or not allowed.
+    #[error("cannot listen on {addr}")]
+    Listen {
+        /// Where it should have listened.
+        addr: SocketAddr,
+        /// What the system says.
+        #[source]
+        cause: io::Error,
+    },
+    /// Beyond loopback without `--insecure`.
+    #[error(
+        "{addr} is reachable from other machines and there is no TLS here; pass --insecure to accept that"
+    )]
+    NotLoopback {
+        /// Where it should have listened.
+        addr: SocketAddr,
+    },
+    /// Token or key file.
+    #[error("{} could not be read or written", path.display())]
+    Secret {
+        /// Which file.
+        path: PathBuf,
+        /// What the system says.
+        #[source]
+        cause: io::Error,
+    },
+}
+
+impl Server {
+    /// Binds, makes `token` and `key` where absent.
+    pub async fn bind(settings: ServerSettings, parts: Parts) -> Result<Self, StartError> {
+        let addr = settings.listen;
+        if !addr.ip().is_loopback() && !settings.insecure {
+            return Err(StartError::NotLoopback { addr });
+        }
+        let auth = Auth::open(&parts.data, &parts.hub.ledger().id())?;
+        let listen = async {
+            let listener = TcpListener::bind(addr).await?;
+            let addr = listener.local_addr()?;
+            Ok((listener, addr))
+        };
+        let (listener, addr) = listen.await.map_err(|cause| StartError::Listen { addr, cause })?;
+        let app = Arc::new(Application {
+            parts,
+            addr,
+            auth,
+            gate: Gate::new(&settings),
+            budget: Budget::default(),
+            closing: CancellationToken::new(),
+            conversations: TaskTracker::new(),
+            counts: Counts::default(),
+            started: Instant::now(),
+        });
+        Ok(Self { listener, app })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn addr(&self) -> SocketAddr {
+        self.app.addr
+    }
+
+    /// A URL that logs a browser in, once, within five minutes.
+    ///
+    /// # Panics
+    /// If the system has no random numbers to give.
+    #[must_use]
+    pub fn login_url(&self) -> String {
+        self.app
+            .login_url()
+            .expect("the system gave random numbers for the token before")
+    }
+
+    /// Serves until `shutdown`; then stops accepting, ends requests in flight, tells readers, and returns. The caller
+    /// closes the hub (before this returns readers have been told).
+    pub async fn serve(self, shutdown: CancellationToken) -> io::Result<()> {
+        let Self { listener, app } = self;
+        let router = routes::router(app.clone());
+        let cut = CancellationToken::new();
+        let connections = TaskTracker::new();
+        loop {
+            let stream = tokio::select! {
+                () = shutdown.cancelled() => break,
+                accepted = listener.accept() => match accepted {
+                    Ok((stream, _)) => stream,
+                    Err(error) => {
+                        rest_after(&error).await;
+                        continue;
+                    }
+                },
+            };
+            let connection = serve_connection(stream, app.clone(), router.clone());
+            let cut = cut.clone();
+            connections.spawn(async move {
+                tokio::select! {
+                    () = cut.cancelled() => {}
+                    () = connection => {}
+                }
+            });
+        }
+        drop(listener);
+        app.closing.cancel();
+        end(&[&connections, &app.conversations], &cut).await;
+        Ok(())
+    }
+}
+
+// Sockets that ended in the queue are no fault of the listener; a lack of descriptors passes.
+async fn rest_after(error: &io::Error) {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    if !matches!(
+        error.kind(),
+        ConnectionAborted | ConnectionRefused | ConnectionReset
+    ) {
+        warn!(%error, "a connection could not be accepted");
+        tokio::time::sleep(REST).await;
+    }
+}
+
+async fn end(trackers: &[&TaskTracker], cut: &CancellationToken) {
+    let all = || async {
+        for tracker in trackers {
+            tracker.close();
+            tracker.wait().await;
+        }
+    };
+    if timeout(END_WITHIN, all()).await.is_err() {
+        debug!("cutting connections that do not end");
+        cut.cancel();
+        // What is left are WebSockets, which have deadlines of their own.
+        let _ = timeout(END_WITHIN, all()).await;
+    }
+}
+
+async fn serve_connection(stream: TcpStream, app: App, router: Router) {
+    let _open = app.counts.connections.enter();
+    if let Err(error) = stream.set_nodelay(true) {
+        debug!(%error, "a connection ended before it began");
+        return;
+    }
+    let closing = app.closing.clone();
+    let service = service_fn(move |request| answer(app.clone(), router.clone(), request));
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_WITHIN)
+        .serve_connection(TokioIo::new(Patient::new(stream)), service)
+        .with_upgrades();
+    let mut connection = std::pin::pin!(connection);
+    let served = tokio::select! {
+        served = connection.as_mut() => served,
+        () = closing.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = served {
+        debug!(%error, "a connection ended early");
+    }
+}
+
+async fn answer(app: App, router: Router, request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
+    let response = match app.gate.check(request.uri(), request.headers()) {
+        Ok(entry) => enter(entry, router, request).await,
+        Err(error) => error.into_response(),
+    };
+    app.counts.answered(response.status().as_u16());
+    Ok(guard(response))
+}
+
+async fn enter(entry: Entry, router: Router, request: Request<Incoming>) -> Response<Body> {
+    let Some(origin) = entry.foreign_origin else {
+        return route(router, request).await;
+    };
+    let mut response = if request.method() == Method::OPTIONS {
+        StatusCode::NO_CONTENT.into_response()
+    } else {
+        route(router, request).await
+    };
+    let headers = response.headers_mut();
+    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+    headers.insert(header::VARY, HeaderValue::from_static("Origin"));
+    set(headers, header::ACCESS_CONTROL_ALLOW_METHODS, "GET, POST, DELETE");
+    set(
+        headers,
+        header::ACCESS_CONTROL_ALLOW_HEADERS,
+        "Authorization, Content-Type, Content-Encoding, Last-Event-ID",
+    );
+    set(headers, header::ACCESS_CONTROL_MAX_AGE, "600");
+    response
+}
+
+async fn route(router: Router, request: Request<Incoming>) -> Response<Body> {
+    let Ok(response) = router.oneshot(request).await;
+    response
+}
+
+/// Headers that keep a browser from making more of an answer than it is.
+fn guard(mut response: Response<Body>) -> Response<Body> {
+    let headers = response.headers_mut();
+    set(headers, header::X_CONTENT_TYPE_OPTIONS, "nosniff");
+    set(headers, header::REFERRER_POLICY, "no-referrer");
+    if !headers.contains_key(header::CONTENT_SECURITY_POLICY) {
+        set(
+            headers,
+            header::CONTENT_SECURITY_POLICY,
+            "default-src 'none'; frame-ancestors 'none'",
+        );
+    }
+    response
+}
+
+fn set(headers: &mut HeaderMap, name: header::HeaderName, value: &'static str) {
+    headers.insert(name, HeaderValue::from_static(value));
+}

@@ -1,0 +1,40 @@
+//! How the server is, and how it is stopped.
+use axum::{Json, extract::State, http::HeaderMap, http::StatusCode};
+use kymo_event::Seq;
+use kymo_hub::Scope;
+use serde_json::{Value, json};
+
+use crate::{app::App, error::ApiError};
+
+/// `GET /api/v1/status`
+pub(crate) async fn status(State(app): State<App>, headers: HeaderMap) -> Result<Json<Value>, ApiError> {
+    let caller = app.auth.require(&headers, Scope::Read)?;
+    let ledger = app.hub().ledger();
+    let mut status = json!({
+        "version": env!("CARGO_PKG_VERSION"),
+        "ledger": ledger.id(),
+        "url": app.url(),
+        "head": ledger.head().map_or(0, Seq::get),
+        "first": ledger.first(),
+        "uptime_s": app.started.elapsed().as_secs(),
+    });
+    if caller.needs_all().is_ok() {
+        status["data"] = app.parts.data.display().to_string().into();
+        status["readers"] = app.hub().counters().readers.len().into();
+        if let Value::Object(more) = (app.parts.status)() {
+            more.into_iter().for_each(|(key, value)| status[key] = value);
+        }
+    }
+    Ok(Json(status))
+}
+
+/// `POST /api/v1/stop`
+pub(crate) async fn stop(
+    State(app): State<App>,
+    headers: HeaderMap,
+) -> Result<(StatusCode, Json<Value>), ApiError> {
+    let caller = app.auth.require(&headers, Scope::Admin)?;
+    tracing::info!(by = %caller.principal.name, "asked to stop");
+    app.parts.stop.cancel();
+    Ok((StatusCode::ACCEPTED, Json(json!({ "stopping": true }))))
+}

@@ -1,0 +1,225 @@
+//! `GET /api/v1/stream`: the past and then what happens, as server-sent events.
+//!
+//! Frames are shared with every reader of the same feed. A slow client takes less; it is never buffered for, and falls
+//! back to the ledger. What a cursor needs to know comes in the stream itself: `EventSource` shows no headers.
+use std::{pin::Pin, sync::Arc, time::Duration};
+
+use axum::{
+    body::Body,
+    extract::State,
+    http::{HeaderMap, HeaderName, HeaderValue, Uri, header},
+    response::{IntoResponse, Response},
+};
+use bytes::Bytes;
+use futures_util::stream;
+use kymo_event::{LedgerId, Seq};
+use kymo_hub::{Delivery, From, Scope, SubscribeRequest, Subscriber};
+use tokio::time::{Instant, Sleep, sleep};
+
+use crate::{
+    app::{App, Open},
+    auth::Caller,
+    encoders::Frames,
+    error::ApiError,
+    events::write_gap,
+    params::{Parameter, Params},
+    position,
+};
+
+/// Between two comments that keep the connection open.
+const COMMENT_EVERY: Duration = Duration::from_secs(15);
+/// What clients wait before they connect again, in milliseconds: at least, and a part that differs from one to the next,
+/// so that they do not all come at once.
+const RETRY_MS: u64 = 1000;
+const RETRY_SPREAD_MS: u64 = 1000;
+
+/// Parameters of following.
+pub(crate) const PARAMETERS: &[Parameter] = &[
+    Parameter {
+        name: "filter",
+        about: "Which events; everything if absent.",
+        example: "type:task.* level:>=warn",
+    },
+    Parameter {
+        name: "channels",
+        about: "Names of simple filters, separated by commas or repeated; their union.",
+        example: "agent:planner,global",
+    },
+    Parameter {
+        name: "from",
+        about: "The first, inclusive: a seq, an RFC 3339 time, a time before now such as -5m, `start`, or `now` (if absent).",
+        example: "-5m",
+    },
+    Parameter {
+        name: "last_event_id",
+        about: "Resume behind this seq, as the header Last-Event-ID does; goes before `from`.",
+        example: "1000",
+    },
+    Parameter {
+        name: "lastEventId",
+        about: "The same, as some polyfills send it.",
+        example: "1000",
+    },
+    Parameter {
+        name: "dialect",
+        about: "The form events are given in: kymo if absent.",
+        example: "cloudevents",
+    },
+    Parameter {
+        name: "ledger",
+        about: "The ledger that seqs come from; said if it is another one than this.",
+        example: "0198c2f0-6f1e-7c55-a1c1-3b6c2f6f0a11",
+    },
+];
+
+/// The handler.
+pub(crate) async fn follow(
+    State(app): State<App>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let caller = app.auth.require(&headers, Scope::Read)?;
+    let params = Params::parse(uri.query(), PARAMETERS)?;
+    if app.closing.is_cancelled() {
+        return Err(ApiError::closing());
+    }
+    let hub = app.hub();
+    let ledger = hub.ledger().id();
+    let request = SubscribeRequest {
+        filter: params.filter()?,
+        channels: params.channels()?,
+        from: from(&params, &headers)?,
+        encoder: Arc::new(Frames::sse(params.dialect()?, ledger.clone())),
+    };
+    let subscriber = hub.subscribe(request, &caller.principal)?;
+    let first = greeting(&ledger, &subscriber, hub.ledger().head());
+    let follower = Follower {
+        _open: app.counts.streams.enter(),
+        app,
+        caller,
+        subscriber,
+        first: Some(first),
+        comment: Box::pin(sleep(COMMENT_EVERY)),
+        over: false,
+    };
+    let body = Body::from_stream(stream::unfold(follower, Follower::next));
+    Ok((
+        HEADERS
+            .clone()
+            .map(|(name, value)| (name, HeaderValue::from_static(value))),
+        body,
+    )
+        .into_response())
+}
+
+static HEADERS: [(HeaderName, &str); 3] = [
+    (header::CONTENT_TYPE, "text/event-stream"),
+    (header::CACHE_CONTROL, "no-cache"),
+    (HeaderName::from_static("x-accel-buffering"), "no"),
+];
+
+fn from(params: &Params, headers: &HeaderMap) -> Result<From, ApiError> {
+    let ledger = params.get("ledger").map(LedgerId::new);
+    let header = headers
+        .get("last-event-id")
+        .map(|value| value.to_str().unwrap_or("?"));
+    // The header is what the browser saw last; the address is what the page began with.
+    let last = header
+        .or_else(|| params.get("last_event_id"))
+        .or_else(|| params.get("lastEventId"));
+    match (last.filter(|id| !id.is_empty()), params.get("from")) {
+        (Some(last), _) => position::behind(last, ledger),
+        (None, Some(from)) => position::parse("from", from, ledger),
+        (None, None) => Ok(From::Now),
+    }
+}
+
+/// What there is to know before the first event.
+fn greeting(ledger: &LedgerId, subscriber: &Subscriber, head: Option<Seq>) -> Bytes {
+    let mut random = [0; 8];
+    // Without random numbers they all wait equally long, which is no harm.
+    let _ = getrandom::fill(&mut random);
+    let retry = RETRY_MS + u64::from_ne_bytes(random) % RETRY_SPREAD_MS;
+    let (feed, from, head) = (subscriber.feed(), subscriber.from(), head.map_or(0, Seq::get));
+    let data = format!("{{\"ledger\":\"{ledger}\",\"feed\":{feed},\"from\":{from},\"head\":{head}}}");
+    format!("retry: {retry}\n\nevent: subscribed\ndata: {data}\n\n").into()
+}
+
+/// One stream and its reader.
+struct Follower {
+    app: App,
+    caller: Arc<Caller>,
+    subscriber: Subscriber,
+    first: Option<Bytes>,
+    comment: Pin<Box<Sleep>>,
+    over: bool,
+    _open: Open,
+}
+
+impl Follower {
+    async fn next(mut self) -> Option<(Result<Bytes, std::convert::Infallible>, Self)> {
+        if self.over {
+            return None;
+        }
+        let bytes = match self.first.take() {
+            Some(first) => first,
+            None => self.piece().await,
+        };
+        Some((Ok(bytes), self))
+    }
+
+    async fn piece(&mut self) -> Bytes {
+        // In memory already: no timer needs to be looked at.
+        if let Some(delivery) = self.subscriber.try_next() {
+            return self.message(delivery);
+        }
+        let delivery = tokio::select! {
+            delivery = self.subscriber.next() => delivery,
+            () = &mut self.comment => {
+                self.comment.as_mut().reset(Instant::now() + COMMENT_EVERY);
+                return Bytes::from_static(b": still here\n\n");
+            }
+            () = self.app.closing.cancelled() => Delivery::Closing { cursor: None },
+            () = self.caller.revoked.cancelled() => Delivery::Failed {
+                code: "unauthorized",
+                message: "the token was revoked".into(),
+            },
+        };
+        self.message(delivery)
+    }
+
+    fn message(&mut self, delivery: Delivery) -> Bytes {
+        match delivery {
+            Delivery::Frame { bytes, .. } => bytes,
+            Delivery::CaughtUp { cursor } => {
+                let cursor = cursor.map_or(0, Seq::get);
+                format!("event: caught_up\ndata: {{\"op\":\"caught_up\",\"cursor\":{cursor}}}\n\n").into()
+            }
+            Delivery::FellBehind { cursor, lag_events } => {
+                let cursor = cursor.map_or(0, Seq::get);
+                let data =
+                    format!("{{\"op\":\"fell_behind\",\"cursor\":{cursor},\"lag_events\":{lag_events}}}");
+                format!("event: fell_behind\ndata: {data}\n\n").into()
+            }
+            Delivery::Gap(gap) => {
+                // The id moves the cursor over the gap (or back, if it was ahead): it is told once.
+                let cursor = gap.first.get() - 1;
+                let mut out = format!("event: gap\nid: {cursor}\ndata: {{\"op\":\"gap\",").into_bytes();
+                write_gap(&gap, &mut out);
+                out.extend_from_slice(b"}\n\n");
+                out.into()
+            }
+            Delivery::Closing { .. } => {
+                self.over = true;
+                Bytes::from_static(b"event: closing\ndata: {\"op\":\"closing\"}\n\n")
+            }
+            Delivery::Failed { code, message } => {
+                self.over = true;
+                let mut out = b"event: error\ndata: {\"op\":\"error\",".to_vec();
+                ApiError::new(code, message).write_fields(&mut out);
+                out.extend_from_slice(b"}\n\n");
+                out.into()
+            }
+        }
+    }
+}

@@ -1,0 +1,335 @@
+//! What clients ask for: one JSON object per message, read in one pass, with `events` left as text.
+//!
+//! Keys are collected as they are met, so that a refusal of a broken message can still name its `ref` or `sub`.
+use std::fmt;
+
+use kymo_event::{Channel, Filter, LedgerId, Seq, dialects::Dialect};
+use kymo_hub::From;
+use serde::{
+    Deserializer,
+    de::{DeserializeSeed, MapAccess, Visitor},
+};
+use serde_json::{json, value::RawValue};
+
+use crate::{
+    error::ApiError,
+    params::{channel, dialect, unknown_name},
+    position,
+};
+
+/// Longest `ref` that is sent back.
+const REF_BYTES_MAX: usize = 256;
+/// Longest `sub`.
+const SUB_BYTES_MAX: usize = 256;
+
+/// Every op, and the keys it takes.
+const OPS: &[(&str, &[&str])] = &[
+    ("auth", &["token"]),
+    ("subscribe", &["sub", "filter", "channels", "from", "dialect"]),
+    ("unsubscribe", &["sub"]),
+    ("emit", &["ref", "events", "dialect"]),
+    ("ping", &["ref"]),
+];
+
+/// A message that was understood.
+pub(crate) enum Op<'a> {
+    Auth { token: String },
+    Subscribe(Box<Subscribe>),
+    Unsubscribe { sub: String },
+    Emit(Emit<'a>),
+    Ping,
+}
+
+/// What a reader asks for.
+pub(crate) struct Subscribe {
+    pub(crate) sub: String,
+    pub(crate) filter: Filter,
+    pub(crate) channels: Vec<Channel>,
+    pub(crate) from: From,
+    pub(crate) dialect: Option<&'static dyn Dialect>,
+}
+
+/// What an emitter hands over.
+pub(crate) struct Emit<'a> {
+    /// JSON text: an array of records, or one.
+    pub(crate) events: &'a str,
+    pub(crate) dialect: Option<&'static dyn Dialect>,
+}
+
+/// The keys of a message and their values as JSON text, in the order they were met.
+#[derive(Default)]
+pub(crate) struct Message<'a>(Vec<(Key<'a>, &'a str)>);
+
+#[derive(serde::Deserialize)]
+struct Key<'a>(#[serde(borrow)] std::borrow::Cow<'a, str>);
+
+impl<'a> Message<'a> {
+    /// Collects the keys of a message. What was met before a fault is there even then.
+    pub(crate) fn read(text: &'a str) -> (Self, Result<(), ApiError>) {
+        let mut message = Self(Vec::with_capacity(4));
+        let mut reader = serde_json::Deserializer::from_str(text);
+        let read = Collect(&mut message)
+            .deserialize(&mut reader)
+            .and_then(|()| reader.end());
+        (message, read.map_err(|error| fault(text, &error)))
+    }
+
+    /// `ref` or `sub` as the client wrote it, to be sent back with the answer.
+    pub(crate) fn echo(&self, key: &str) -> Option<&'a str> {
+        self.get(key)
+            .filter(|value| value.len() <= REF_BYTES_MAX && !value.starts_with(['{', '[']))
+    }
+
+    /// What the message asks for.
+    pub(crate) fn op(&self) -> Result<Op<'a>, ApiError> {
+        let op = self
+            .string("op")?
+            .ok_or_else(|| unknown_op("a message needs an `op`"))?;
+        let names = OPS.iter().map(|(name, _)| *name);
+        let Some((_, keys)) = OPS.iter().find(|(name, _)| *name == op) else {
+            return Err(unknown_op(&unknown_name("op", &op, names).message));
+        };
+        self.check_keys(&op, keys)?;
+        match op.as_str() {
+            "auth" => Ok(Op::Auth {
+                token: self.needed("token")?,
+            }),
+            "subscribe" => self
+                .subscribe()
+                .map(|subscribe| Op::Subscribe(Box::new(subscribe))),
+            "unsubscribe" => Ok(Op::Unsubscribe {
+                sub: self.needed("sub")?,
+            }),
+            "emit" => self.emit().map(Op::Emit),
+            _ => Ok(Op::Ping),
+        }
+    }
+
+    fn check_keys(&self, op: &str, keys: &'static [&'static str]) -> Result<(), ApiError> {
+        for (index, (Key(key), _)) in self.0.iter().enumerate() {
+            if key != "op" && !keys.contains(&key.as_ref()) {
+                return Err(unknown_name(&format!("key in {op}"), key, keys.iter().copied()));
+            }
+            if self.0[..index].iter().any(|(Key(other), _)| other == key) {
+                return Err(ApiError::new(
+                    "duplicate_key",
+                    format!("`{key}` stands twice in this message"),
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    fn emit(&self) -> Result<Emit<'a>, ApiError> {
+        let missing = || ApiError::parameter("events", "`emit` needs `events`, an array of events");
+        Ok(Emit {
+            events: self.get("events").ok_or_else(missing)?,
+            dialect: self.dialect()?,
+        })
+    }
+
+    fn subscribe(&self) -> Result<Subscribe, ApiError> {
+        let sub = self.needed("sub")?;
+        if sub.len() > SUB_BYTES_MAX {
+            return Err(ApiError::parameter(
+                "sub",
+                format!("`sub` has at most {SUB_BYTES_MAX} bytes"),
+            ));
+        }
+        Ok(Subscribe {
+            sub,
+            filter: Filter::parse(&self.string("filter")?.unwrap_or_default())?,
+            channels: self.channels()?,
+            from: self.get("from").map_or(Ok(From::Now), from)?,
+            dialect: self.dialect()?,
+        })
+    }
+
+    fn channels(&self) -> Result<Vec<Channel>, ApiError> {
+        let Some(text) = self.get("channels") else {
+            return Ok(vec![]);
+        };
+        let names: Vec<String> = serde_json::from_str(text).map_err(|_| {
+            ApiError::parameter(
+                "channels",
+                "`channels` is an array of names, such as [\"agent:planner\"]",
+            )
+        })?;
+        names.iter().map(|name| channel(name)).collect()
+    }
+
+    fn dialect(&self) -> Result<Option<&'static dyn Dialect>, ApiError> {
+        self.string("dialect")?.map(|name| dialect(&name)).transpose()
+    }
+
+    fn needed(&self, key: &str) -> Result<String, ApiError> {
+        self.string(key)?
+            .ok_or_else(|| ApiError::parameter(key, format!("`{key}` is needed here")))
+    }
+
+    fn string(&self, key: &str) -> Result<Option<String>, ApiError> {
+        let text = self.get(key).map(serde_json::from_str).transpose();
+        text.map_err(|_| ApiError::parameter(key, format!("`{key}` must be a string")))
+    }
+
+    // `null` says as much as nothing.
+    fn get(&self, key: &str) -> Option<&'a str> {
+        let found = self.0.iter().find(|(Key(known), _)| known == key);
+        found.map(|(_, value)| *value).filter(|value| *value != "null")
+    }
+}
+
+/// Where to begin: `"now"`, `"start"`, `{"seq":n}` (with `ledger` if known), `{"ago":"5m"}` or `{"time":"…"}`.
+fn from(text: &str) -> Result<From, ApiError> {
+    #[derive(serde::Deserialize)]
+    #[serde(rename_all = "lowercase", deny_unknown_fields)]
+    enum Word {
+        Now,
+        Start,
+    }
+    #[derive(serde::Deserialize)]
+    #[serde(untagged, deny_unknown_fields)]
+    enum Place {
+        Word(Word),
+        Seq { seq: Seq, ledger: Option<LedgerId> },
+        Ago { ago: String },
+        Time { time: String },
+    }
+    match serde_json::from_str(text) {
+        Ok(Place::Word(Word::Now)) => Ok(From::Now),
+        Ok(Place::Word(Word::Start)) => Ok(From::Start),
+        Ok(Place::Seq { seq, ledger }) => Ok(From::Seq(seq, ledger)),
+        Ok(Place::Ago { ago }) => position::ago("from", &ago),
+        Ok(Place::Time { time }) => position::time("from", &time),
+        Err(_) => Err(ApiError::parameter(
+            "from",
+            r#"`from` is "now", "start", {"seq":n} with n from 1, {"ago":"5m"} or {"time":"2026-01-31T12:00:00Z"}"#,
+        )),
+    }
+}
+
+/// Collects pairs while they are read.
+struct Collect<'m, 'a>(&'m mut Message<'a>);
+
+impl<'de> DeserializeSeed<'de> for Collect<'_, 'de> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Collect<'_, 'de> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object with `op`")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        while let Some(key) = map.next_key()? {
+            let value: &'de RawValue = map.next_value()?;
+            self.0.0.push((key, value.get()));
+        }
+        Ok(())
+    }
+}
+
+fn fault(text: &str, error: &serde_json::Error) -> ApiError {
+    if error.is_data() {
+        return unknown_op("a message is a JSON object with `op`");
+    }
+    let lines_before = text.split_inclusive('\n').take(error.line().saturating_sub(1));
+    let byte = lines_before.map(str::len).sum::<usize>() + error.column().saturating_sub(1);
+    ApiError::new("invalid_json", format!("the message is not JSON: {error}"))
+        .with_detail(json!({ "byte": byte }))
+}
+
+fn unknown_op(message: &str) -> ApiError {
+    ApiError::new("unknown_op", message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(text: &str) -> ApiError {
+        let (message, read) = Message::read(text);
+        match read.and_then(|()| message.op().map(|_| ())) {
+            Ok(()) => panic!("{text} was understood"),
+            Err(error) => error,
+        }
+    }
+
+    #[test]
+    fn events_of_an_emit_stay_text() {
+        let text = r#"{"op":"emit","ref":"r\u0031","events":[{"data":1.0},{"data":"\ud800"}]}"#;
+        let (message, read) = Message::read(text);
+        assert_eq!(read, Ok(()));
+        assert_eq!(message.echo("ref"), Some(r#""r\u0031""#));
+        let Ok(Op::Emit(emit)) = message.op() else {
+            panic!("an emit")
+        };
+        assert_eq!(emit.events, r#"[{"data":1.0},{"data":"\ud800"}]"#);
+    }
+
+    #[test]
+    fn a_broken_message_still_names_what_it_is_about() {
+        let (message, read) = Message::read(r#"{"op":"emit","ref":"r1","events":[nul]}"#);
+        let error = read.expect_err("broken");
+        assert_eq!(
+            (error.code, message.echo("ref")),
+            ("invalid_json", Some("\"r1\""))
+        );
+        assert_eq!(error.detail, Some(json!({ "byte": 37 })));
+    }
+
+    #[test]
+    fn places_to_begin_are_understood() {
+        assert_eq!(from("\"now\""), Ok(From::Now));
+        assert_eq!(from("\"start\""), Ok(From::Start));
+        assert_eq!(from(r#"{"seq":3}"#), Ok(From::Seq(Seq::FIRST.plus(2), None)));
+        let elsewhere = From::Seq(Seq::FIRST, Some(LedgerId::new("l")));
+        assert_eq!(from(r#"{"seq":1,"ledger":"l"}"#), Ok(elsewhere));
+        assert_eq!(from(r#"{"ago":"5m"}"#), Ok(From::Ago(300_000_000)));
+        for text in [
+            "3",
+            "\"later\"",
+            r#"{"seq":0}"#,
+            r#"{"seq":-1}"#,
+            "{}",
+            r#"{"ago":5}"#,
+            r#"{"ago":"x"}"#,
+        ] {
+            assert_eq!(
+                from(text).map_err(|error| error.code),
+                Err("invalid_parameter"),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_not_understood_is_refused_with_a_hint() {
+        assert_eq!(refusal("[]").code, "unknown_op");
+        assert_eq!(refusal("{}").code, "unknown_op");
+        assert!(
+            refusal(r#"{"op":"subscibe"}"#)
+                .message
+                .contains("did you mean `subscribe`?")
+        );
+        assert!(
+            refusal(r#"{"op":"subscribe","sub":"a","form":"now"}"#)
+                .message
+                .contains("did you mean `from`?")
+        );
+        assert_eq!(refusal(r#"{"op":"ping","ref":1,"ref":2}"#).code, "duplicate_key");
+        assert_eq!(refusal(r#"{"op":"subscribe"}"#).code, "invalid_parameter");
+        assert_eq!(refusal(r#"{"op":"emit","ref":"r"}"#).code, "invalid_parameter");
+        assert_eq!(
+            refusal(r#"{"op":"subscribe","sub":"a","channels":"x"}"#).code,
+            "invalid_parameter"
+        );
+        assert_eq!(refusal("{\"op\":\"ping\"} {}").code, "invalid_json");
+    }
+}

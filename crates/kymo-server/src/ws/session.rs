@@ -1,0 +1,235 @@
+//! The wheel of one WebSocket: reads, does, writes, and waits only when nothing else is left to do.
+//!
+//! One task per socket. What waits to be written is bounded: a slow peer simply takes less from its subscriptions,
+//! which fall back to the ledger; a dead one is left after two minutes.
+use std::{
+    cell::RefCell,
+    future::{Future, poll_fn},
+    io,
+    pin::{Pin, pin},
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use futures_util::StreamExt;
+use kymo_hub::Delivery;
+use tokio::{
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf},
+    time::{Instant, timeout},
+};
+
+use super::{
+    close::Fault,
+    frame::Opcode,
+    inbox::Inbox,
+    liveness::Liveness,
+    outbox::Outbox,
+    replies,
+    talk::{End, Happening, Talk, Ticks},
+};
+use crate::error::ApiError;
+
+/// How long the last words may take.
+const GOODBYE_WITHIN: Duration = Duration::from_secs(2);
+/// How long promises may take to be kept when the server closes.
+const PROMISES_WITHIN: Duration = Duration::from_secs(3);
+
+/// One WebSocket.
+pub(crate) struct Session<S> {
+    socket: S,
+    inbox: Inbox,
+    talk: Talk,
+    liveness: Liveness,
+}
+
+/// What a turn of the wheel waited for.
+enum Turn {
+    Read(usize),
+    Wrote,
+    Happened(Happening),
+    Delivered(usize, Delivery),
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
+    /// A session on a connection that was upgraded; `read` came behind the handshake.
+    pub(crate) fn new(socket: S, read: &[u8], talk: Talk) -> Self {
+        Self {
+            socket,
+            inbox: Inbox::new(talk.message_max(), read),
+            talk,
+            liveness: Liveness::new(Instant::now()),
+        }
+    }
+
+    /// Talks until one side ends it, then says goodbye.
+    pub(crate) async fn run(mut self) {
+        let end = loop {
+            if let Err(end) = self.turn().await {
+                break end;
+            }
+        };
+        match end {
+            End::Gone => {}
+            End::Asked(code) => self.goodbye(Fault::echo(code)).await,
+            End::Fault(fault) => self.goodbye(fault).await,
+            End::Closing => self.keep_promises().await,
+        }
+    }
+
+    async fn turn(&mut self) -> Result<(), End> {
+        self.hear().await?;
+        let ticks = self.talk.catch_up()?;
+        self.look_after(ticks)?;
+        self.talk.feeds.pull(&mut self.talk.outbox)?;
+        match self.wait().await.map_err(|_| End::Gone)? {
+            Turn::Read(0) => Err(End::Gone),
+            Turn::Read(_) => {
+                self.liveness.heard(Instant::now());
+                Ok(())
+            }
+            Turn::Wrote => Ok(()),
+            Turn::Happened(happening) => {
+                let ticks = self.talk.happened(happening)?;
+                self.look_after(ticks)
+            }
+            Turn::Delivered(index, delivery) => {
+                let Talk { feeds, outbox, .. } = &mut self.talk;
+                feeds.deliver(index, delivery, outbox)
+            }
+        }
+    }
+
+    async fn hear(&mut self) -> Result<(), End> {
+        while self.talk.wants_messages() {
+            self.inbox.limit(self.talk.message_max());
+            match self.inbox.next().map_err(End::Fault)? {
+                Some(incoming) => self.talk.hear(incoming).await?,
+                None => return Ok(()),
+            }
+        }
+        Ok(())
+    }
+
+    fn look_after(&mut self, ticks: Ticks) -> Result<(), End> {
+        if ticks == Ticks(0) {
+            return Ok(());
+        }
+        if self.liveness.is_dead(Instant::now()) {
+            return Err(End::Gone);
+        }
+        self.inbox.shrink();
+        self.talk.outbox.shrink();
+        // A ping behind what is not taken yet would only pile up.
+        if self.talk.outbox.is_empty() {
+            self.talk.outbox.control(Opcode::Ping, b"");
+        }
+        Ok(())
+    }
+
+    async fn wait(&mut self) -> io::Result<Turn> {
+        let Self {
+            socket,
+            inbox,
+            talk,
+            liveness,
+        } = self;
+        let wants_messages = talk.wants_messages();
+        let Talk {
+            feeds,
+            happenings,
+            outbox,
+            ..
+        } = talk;
+        let wants_deliveries = !feeds.is_empty() && !outbox.is_full();
+        tokio::select! {
+            moved = poll_fn(|cx| poll_move(socket, wants_messages.then_some(&mut *inbox), outbox, liveness, cx)) => moved,
+            Some(happening) = happenings.next() => Ok(Turn::Happened(happening)),
+            (index, delivery) = feeds.next(), if wants_deliveries => Ok(Turn::Delivered(index, delivery)),
+        }
+    }
+
+    // What was acknowledged or is about to be, and what readers have coming, is sent; then they are told.
+    async fn keep_promises(mut self) {
+        let _ = timeout(PROMISES_WITHIN, async {
+            self.talk.answers().await;
+            loop {
+                let pulled = self.talk.feeds.pull(&mut self.talk.outbox);
+                if pulled.is_err() || self.talk.outbox.is_empty() {
+                    break;
+                }
+                if self.flush().await.is_err() {
+                    break;
+                }
+            }
+        })
+        .await;
+        let error = ApiError::closing();
+        self.talk.outbox.text(|out| replies::error(None, &error, out));
+        self.goodbye(Fault::CLOSING).await;
+    }
+
+    async fn goodbye(mut self, fault: Fault) {
+        self.talk.outbox.close(fault);
+        let _ = timeout(GOODBYE_WITHIN, async {
+            self.flush().await?;
+            self.socket.shutdown().await?;
+            // Bytes left unread would make the system throw our last words away.
+            let mut rest = [0; 512];
+            while self.socket.read(&mut rest).await? > 0 {}
+            io::Result::Ok(())
+        })
+        .await;
+    }
+
+    async fn flush(&mut self) -> io::Result<()> {
+        let (socket, outbox) = (&mut self.socket, &mut self.talk.outbox);
+        while !outbox.is_empty() {
+            poll_fn(|cx| outbox.poll_write(Pin::new(&mut *socket), cx)).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Writes what waits, else reads what came.
+fn poll_move<S: AsyncRead + AsyncWrite + Unpin>(
+    socket: &mut S,
+    inbox: Option<&mut Inbox>,
+    outbox: &mut Outbox,
+    liveness: &mut Liveness,
+    cx: &mut Context<'_>,
+) -> Poll<io::Result<Turn>> {
+    if !outbox.is_empty() {
+        let carries = outbox.carries();
+        if let Poll::Ready(written) = outbox.poll_write(Pin::new(&mut *socket), cx) {
+            if carries && written.is_ok() {
+                liveness.took(Instant::now());
+            }
+            return Poll::Ready(written.map(|_| Turn::Wrote));
+        }
+    }
+    let Some(inbox) = inbox else {
+        return Poll::Pending;
+    };
+    poll_read(socket, inbox, cx).map_ok(Turn::Read)
+}
+
+thread_local! {
+    // Where the first bytes after a silence land: a socket that is silent holds no buffer of its own.
+    static LANDING: RefCell<Vec<u8>> = RefCell::new(vec![0; 16 << 10]);
+}
+
+fn poll_read(
+    socket: &mut (impl AsyncRead + Unpin),
+    inbox: &mut Inbox,
+    cx: &mut Context<'_>,
+) -> Poll<io::Result<usize>> {
+    if !inbox.is_idle() {
+        return pin!(socket.read_buf(inbox.room())).poll(cx);
+    }
+    LANDING.with_borrow_mut(|landing| {
+        let mut buf = ReadBuf::new(landing);
+        ready!(Pin::new(socket).poll_read(cx, &mut buf))?;
+        inbox.room().extend_from_slice(buf.filled());
+        Poll::Ready(Ok(buf.filled().len()))
+    })
+}

@@ -1,0 +1,330 @@
+//! What is said on one WebSocket: who the peer is, what it subscribed to, what it emitted and is waiting for.
+//!
+//! Knows no socket: it is handed messages and deliveries, and fills an outbox.
+use std::{future::Future, sync::Arc, time::Duration};
+
+use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
+use kymo_event::RecordFormat;
+use kymo_hub::{PublishError, Receipt, Scope, SubscribeRequest};
+
+use super::{
+    close::Fault,
+    feeds::Feeds,
+    frame::Opcode,
+    inbox::Incoming,
+    liveness::PING_EVERY,
+    ops::{Emit, Message, Op, Subscribe},
+    outbox::Outbox,
+    replies::{self, About},
+};
+use crate::{
+    app::{App, Open},
+    auth::Caller,
+    encoders::Frames,
+    error::ApiError,
+    events::admit,
+};
+
+/// How long a peer without token may take to send one.
+const AUTH_WITHIN: Duration = Duration::from_secs(5);
+/// Emits of one socket that wait for the disk; more are not read.
+const IN_FLIGHT_MAX: usize = 256;
+/// And their bytes, about.
+const IN_FLIGHT_BYTES_MAX: usize = 32 << 20;
+/// Answers that wait for the peer to take them, in bytes; with more than that no further questions are read.
+const ANSWERS_MAX: usize = 256 << 10;
+/// Messages of a peer that is not known yet.
+const STRANGER_MESSAGE_MAX: usize = 4 << 10;
+/// What the keys around `events` may take.
+const ENVELOPE_MAX: usize = 64 << 10;
+
+/// How a conversation ends.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// The connection is gone, or as good as.
+    Gone,
+    /// The peer closed, with this code.
+    Asked(u16),
+    /// We close, and say why.
+    Fault(Fault),
+    /// The server is shutting down: what is promised is kept first.
+    Closing,
+}
+
+/// Something other than bytes and deliveries.
+pub(crate) enum Happening {
+    /// An emit was answered.
+    Answered(Box<Answer>),
+    /// Time to look after the peer.
+    Tick,
+    /// The time for a token is over.
+    AuthOver,
+    /// The token was revoked.
+    Revoked,
+    /// The server is shutting down.
+    Closing,
+}
+
+/// The answer to an emit.
+pub(crate) struct Answer {
+    // JSON text.
+    reference: Option<Box<str>>,
+    bytes: usize,
+    result: Result<Receipt, PublishError>,
+}
+
+/// One side of one conversation.
+pub(crate) struct Talk {
+    app: App,
+    caller: Option<Arc<Caller>>,
+    pub(crate) feeds: Feeds,
+    // Only what was woken is polled, however much is waited for.
+    pub(crate) happenings: FuturesUnordered<BoxFuture<'static, Happening>>,
+    pub(crate) outbox: Outbox,
+    in_flight: usize,
+    in_flight_bytes: usize,
+    _open: Open,
+}
+
+impl Talk {
+    pub(crate) fn new(app: App, caller: Option<Arc<Caller>>) -> Self {
+        let mut talk = Self {
+            _open: app.counts.websockets.enter(),
+            caller: None,
+            feeds: Feeds::default(),
+            happenings: FuturesUnordered::new(),
+            outbox: Outbox::default(),
+            in_flight: 0,
+            in_flight_bytes: 0,
+            app,
+        };
+        talk.expect(talk.app.closing.clone().cancelled_owned(), Happening::Closing);
+        talk.tick_later();
+        match caller {
+            Some(caller) => talk.welcome(caller),
+            None => talk.expect(tokio::time::sleep(AUTH_WITHIN), Happening::AuthOver),
+        }
+        talk
+    }
+
+    /// Largest message that may come now.
+    pub(crate) fn message_max(&self) -> usize {
+        match self.caller {
+            Some(_) => self.app.hub().settings().limits.batch_bytes_max + ENVELOPE_MAX,
+            None => STRANGER_MESSAGE_MAX,
+        }
+    }
+
+    /// Whether more messages should be read: not while too many emits wait for the disk, or answers for the peer.
+    pub(crate) const fn wants_messages(&self) -> bool {
+        self.in_flight < IN_FLIGHT_MAX
+            && self.in_flight_bytes < IN_FLIGHT_BYTES_MAX
+            && self.outbox.own_bytes() < ANSWERS_MAX
+    }
+
+    /// Does what one message asks.
+    pub(crate) async fn hear(&mut self, incoming: Incoming<'_>) -> Result<(), End> {
+        match incoming {
+            Incoming::Pong => Ok(()),
+            Incoming::Ping(payload) => {
+                self.outbox.control(Opcode::Pong, payload);
+                Ok(())
+            }
+            Incoming::Close(code) => Err(End::Asked(code)),
+            Incoming::Text(text) => self.hear_text(text).await,
+        }
+    }
+
+    async fn hear_text(&mut self, text: &str) -> Result<(), End> {
+        let (message, read) = Message::read(text);
+        let about = ["ref", "sub"]
+            .into_iter()
+            .find_map(|key| message.echo(key).map(|value| (key, value)));
+        let op = match read.and_then(|()| message.op()) {
+            Ok(op) => op,
+            Err(error) => return self.refuse_or_end(about, &error),
+        };
+        let done = match op {
+            Op::Auth { token } => self.auth(&token),
+            _ if self.caller.is_none() => Err(ApiError::new(
+                "unauthorized",
+                "the first message must be {\"op\":\"auth\",\"token\":\"…\"} where no header or cookie is sent",
+            )),
+            Op::Ping => {
+                let reference = message.echo("ref");
+                self.outbox.text(|out| replies::pong(reference, out));
+                Ok(())
+            }
+            Op::Emit(emit) => self.emit(message.echo("ref"), emit).await,
+            Op::Subscribe(subscribe) => self.subscribe(*subscribe),
+            Op::Unsubscribe { sub } => self.unsubscribe(&sub),
+        };
+        done.or_else(|error| self.refuse_or_end(about, &error))
+    }
+
+    // A stranger has one try.
+    fn refuse_or_end(&mut self, about: About<'_>, error: &ApiError) -> Result<(), End> {
+        self.outbox.text(|out| replies::error(about, error, out));
+        if self.caller.is_some() {
+            Ok(())
+        } else {
+            Err(End::Fault(Fault::UNAUTHORIZED))
+        }
+    }
+
+    fn auth(&mut self, token: &str) -> Result<(), ApiError> {
+        let caller = self.app.auth.identify_token(token)?;
+        self.welcome(caller);
+        Ok(())
+    }
+
+    fn welcome(&mut self, caller: Arc<Caller>) {
+        self.expect(caller.revoked.clone().cancelled_owned(), Happening::Revoked);
+        self.caller = Some(caller);
+        let ledger = self.app.hub().ledger();
+        self.outbox
+            .text(|out| replies::hello(&ledger.id(), ledger.head(), out));
+    }
+
+    async fn emit(&mut self, reference: Option<&str>, emit: Emit<'_>) -> Result<(), ApiError> {
+        let caller = self.caller()?;
+        caller.needs(Scope::Emit)?;
+        let hub = self.app.hub();
+        let limits = &hub.settings().limits;
+        if emit.events.len() > limits.batch_bytes_max {
+            let message = format!(
+                "a batch may have {} bytes; send it in parts",
+                limits.batch_bytes_max
+            );
+            return Err(ApiError::new("batch_too_large", message));
+        }
+        let mut intake = hub.intake(&caller.principal, "ws");
+        admit(
+            &mut intake,
+            emit.events.as_bytes(),
+            RecordFormat::Json,
+            emit.dialect,
+            limits,
+        )
+        .await;
+        let reference = reference.map(Box::from);
+        let bytes = emit.events.len();
+        self.in_flight += 1;
+        self.in_flight_bytes += bytes;
+        // Begun in order: the next poll of the happenings hands the batch over.
+        self.happenings.push(Box::pin(async move {
+            let result = intake.commit().await;
+            Happening::Answered(Box::new(Answer {
+                reference,
+                bytes,
+                result,
+            }))
+        }));
+        Ok(())
+    }
+
+    fn subscribe(&mut self, subscribe: Subscribe) -> Result<(), ApiError> {
+        let caller = self.caller()?;
+        caller.needs(Scope::Read)?;
+        let sub = subscribe.sub;
+        self.feeds.check(&sub)?;
+        let hub = self.app.hub();
+        let request = SubscribeRequest {
+            filter: subscribe.filter,
+            channels: subscribe.channels,
+            from: subscribe.from,
+            encoder: Arc::new(Frames::websocket(subscribe.dialect, hub.ledger().id())),
+        };
+        let subscriber = hub.subscribe(request, &caller.principal)?;
+        let head = hub.ledger().head();
+        let subscriber = self.feeds.add(sub, subscriber)?;
+        self.outbox
+            .text(|out| replies::subscribed(subscriber.0, subscriber.1, head, out));
+        Ok(())
+    }
+
+    fn unsubscribe(&mut self, sub: &str) -> Result<(), ApiError> {
+        self.feeds.remove(sub)?;
+        self.outbox.text(|out| replies::unsubscribed(sub, out));
+        Ok(())
+    }
+
+    fn caller(&self) -> Result<&Arc<Caller>, ApiError> {
+        self.caller
+            .as_ref()
+            .ok_or_else(|| ApiError::new("unauthorized", "no token yet"))
+    }
+
+    /// Takes note of what happened meanwhile, without waiting.
+    pub(crate) fn catch_up(&mut self) -> Result<Ticks, End> {
+        let mut ticks = Ticks(0);
+        // Polled without a waker: the happenings keep their own, and the next wait sees what woke meanwhile.
+        while let Some(Some(happening)) = self.happenings.next().now_or_never() {
+            ticks.0 += self.happened(happening)?.0;
+        }
+        Ok(ticks)
+    }
+
+    /// Takes note of one thing.
+    pub(crate) fn happened(&mut self, happening: Happening) -> Result<Ticks, End> {
+        match happening {
+            Happening::Answered(answer) => self.answered(*answer),
+            Happening::Tick => {
+                self.tick_later();
+                return Ok(Ticks(1));
+            }
+            Happening::AuthOver if self.caller.is_some() => {}
+            Happening::AuthOver => {
+                let error = ApiError::new(
+                    "unauthorized",
+                    "no token came in time; send {\"op\":\"auth\",\"token\":\"…\"} first",
+                );
+                self.refuse_or_end(None, &error)?;
+            }
+            Happening::Revoked => {
+                let error = ApiError::new("unauthorized", "the token was revoked");
+                self.outbox.text(|out| replies::error(None, &error, out));
+                return Err(End::Fault(Fault::REVOKED));
+            }
+            Happening::Closing => return Err(End::Closing),
+        }
+        Ok(Ticks(0))
+    }
+
+    fn answered(&mut self, answer: Answer) {
+        self.in_flight -= 1;
+        self.in_flight_bytes -= answer.bytes;
+        let reference = answer.reference.as_deref();
+        match answer.result {
+            Ok(receipt) => self.outbox.text(|out| replies::ack(reference, &receipt, out)),
+            Err(error) => {
+                let about = reference.map(|reference| ("ref", reference));
+                self.outbox.text(|out| replies::error(about, &error.into(), out));
+            }
+        }
+    }
+
+    /// Waits for the next answer to an emit; at once if nothing is in flight.
+    pub(crate) async fn answers(&mut self) {
+        while self.in_flight > 0 {
+            if let Some(Happening::Answered(answer)) = self.happenings.next().await {
+                self.answered(*answer);
+            }
+        }
+    }
+
+    fn tick_later(&self) {
+        self.expect(tokio::time::sleep(PING_EVERY), Happening::Tick);
+    }
+
+    fn expect(&self, what: impl Future<Output = ()> + Send + 'static, then: Happening) {
+        self.happenings.push(Box::pin(async move {
+            what.await;
+            then
+        }));
+    }
+}
+
+/// How often it was time to look after the peer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Ticks(pub(crate) u32);
