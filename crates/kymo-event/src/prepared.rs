@@ -60,6 +60,27 @@ impl Batch {
             .truncate(self.items.last().map_or(0, |item| item.end as usize));
     }
 
+    /// Keeps the events whose index passes (repeats that were found late need no second place).
+    pub fn retain(&mut self, mut keep: impl FnMut(usize) -> bool) {
+        let (mut start, mut kept, mut kept_end) = (0, 0, 0_usize);
+        for index in 0..self.items.len() {
+            let item = self.items[index];
+            let body = start..item.end as usize;
+            start = body.end;
+            if keep(index) {
+                let end = kept_end + body.len();
+                self.bytes.copy_within(body, kept_end);
+                self.items[kept] = Item {
+                    end: u32::try_from(end).expect("bodies only move forwards"),
+                    ..item
+                };
+                (kept, kept_end) = (kept + 1, end);
+            }
+        }
+        self.items.truncate(kept);
+        self.bytes.truncate(kept_end);
+    }
+
     /// Number of events.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -1,7 +1,41 @@
 //! Who gets what, when: admission, ring, subscriptions, counters.
 //!
-//! Every event passes [`Intake`] on its way in and a [`Subscriber`] on its way out; between them is the ledger. A
-//! subscriber is a cursor that reads the ring when near the head and the files when not. Knows no HTTP.
+//! Every event passes an [`Intake`] on its way in and a [`Subscriber`] on its way out; between them is the ledger. A
+//! subscriber is a cursor that reads the ring when near the head and the files when not. Knows no HTTP and no file
+//! format: doors give it records and encoders, the ledger gives it lines.
 
-mod api;
-pub use api::*;
+mod catchup;
+mod clock;
+mod counters;
+mod delivery;
+mod feeds;
+mod frames;
+mod gate;
+mod history;
+mod housekeeping;
+mod hub;
+mod ids;
+mod intake;
+mod notes;
+mod notices;
+mod principal;
+mod rates;
+mod readers;
+mod receipt;
+mod ring;
+mod settings;
+mod subscriber;
+mod subscription;
+mod wake;
+
+pub use counters::Counters;
+pub use delivery::{Delivery, Encoder, From, SubscribeError, SubscribeRequest};
+pub use history::{HistoryPage, HistoryRequest};
+pub use hub::Hub;
+pub use intake::Intake;
+pub use notices::Notices;
+pub use principal::{BoundKey, Principal, Scope};
+pub use readers::ReaderInfo;
+pub use receipt::{Duplicate, PublishError, Receipt, Rejected};
+pub use settings::HubSettings;
+pub use subscriber::Subscriber;

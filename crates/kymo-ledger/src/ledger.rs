@@ -128,6 +128,12 @@ impl Ledger {
         Seq::new(self.core().segments.first()).unwrap_or(Seq::FIRST)
     }
 
+    /// The level every append reaches.
+    #[must_use]
+    pub fn durability(&self) -> crate::Durability {
+        self.core().settings.durability
+    }
+
     /// Hands a batch to the writer; never blocks. `done` is called once, on the writer's thread, when it is durable
     /// or has failed (also inside this call, for `Busy` and `Closed`).
     pub fn append(&self, batch: Batch, done: Box<dyn FnOnce(Result<Appended, AppendError>) + Send>) {

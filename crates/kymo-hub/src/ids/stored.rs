@@ -1,0 +1,49 @@
+//! Single lines from the ledger, neighbours read together.
+
+use kymo_event::{Filter, LineView, Seq};
+use kymo_ledger::{Chunk, Ledger, MatchedLines};
+
+/// What is read at once: a retried batch asks for many neighbours.
+const READ_BYTES: usize = 64 << 10;
+
+/// Gets lines by seq. Blocking.
+pub(super) struct StoredLines {
+    ledger: Ledger,
+    /// The seq of the first line, and the lines.
+    read: Option<(Seq, MatchedLines)>,
+}
+
+impl StoredLines {
+    pub(super) fn new(ledger: Ledger) -> Self {
+        Self { ledger, read: None }
+    }
+
+    pub(super) fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// The line, unless it is gone or cannot be read.
+    pub(super) fn get(&mut self, seq: Seq) -> Option<&[u8]> {
+        if self.index_of(seq).is_none() {
+            self.read = self.read_at(seq);
+        }
+        let index = self.index_of(seq)?;
+        self.read.as_ref().map(|(_, lines)| lines.line(index))
+    }
+
+    fn index_of(&self, seq: Seq) -> Option<usize> {
+        let (first, lines) = self.read.as_ref()?;
+        let index = usize::try_from(seq.get().checked_sub(first.get())?).ok()?;
+        (index < lines.len()).then_some(index)
+    }
+
+    fn read_at(&self, seq: Seq) -> Option<(Seq, MatchedLines)> {
+        match self.ledger.read(seq, &Filter::all()).next_chunk(READ_BYTES) {
+            Ok(Chunk::Events { lines, .. }) => {
+                let first = LineView::parse(lines.line(0)).ok()?.seq();
+                Some((first, lines))
+            }
+            _ => None,
+        }
+    }
+}

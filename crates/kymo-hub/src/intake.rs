@@ -1,0 +1,140 @@
+//! Admission: takes the records of one request, judges each, and commits what passes as one batch.
+//!
+//! A record is parsed straight into the batch; nothing is allocated per event. What repeats something stored is found
+//! at commit (`ids`), where it may have to wait for another batch or for the disk.
+
+use std::sync::Arc;
+
+use kymo_event::{
+    Batch, Event, RawJson, Record, Refusal,
+    dialects::{self, Dialect},
+};
+
+use crate::{Principal, Rejected, counters::tally::Tally, hub::Shared};
+
+mod commit;
+mod judge;
+
+/// Collects the records of one request, then commits them as one batch.
+pub struct Intake {
+    hub: Arc<Shared>,
+    principal: Principal,
+    door: &'static str,
+    batch: Batch,
+    /// Of each event in the batch, its index in the request.
+    indexes: Vec<u32>,
+    tally: Tally,
+    with_id: usize,
+    /// Bytes as they came in.
+    received: usize,
+    rejected: Vec<Rejected>,
+}
+
+impl Intake {
+    pub(crate) fn new(hub: Arc<Shared>, principal: Principal, door: &'static str) -> Self {
+        Self {
+            hub,
+            principal,
+            door,
+            batch: Batch::default(),
+            indexes: Vec::new(),
+            tally: Tally::default(),
+            with_id: 0,
+            received: 0,
+            rejected: Vec::new(),
+        }
+    }
+
+    /// Makes room for a request of so many bytes. Worth calling before the first record.
+    pub fn reserve(&mut self, bytes: usize) {
+        if self.batch.is_empty() {
+            // Bodies are a little shorter or longer than what they were made from.
+            let bytes = bytes.min(self.hub.settings.limits.batch_bytes_max);
+            self.batch = Batch::with_capacity(bytes + bytes / 16 + 64, bytes / 256 + 1);
+        }
+    }
+
+    /// Takes a record as it was cut from the body, in the named dialect or the one it is detected to be in.
+    pub fn take(&mut self, record: Record<'_>, dialect: Option<&'static dyn Dialect>) {
+        match record.value {
+            Ok(value) => self.read(record.index, record.byte, value, dialect),
+            Err(refusal) => self.refuse(record.index, refusal),
+        }
+    }
+
+    /// Reads a JSON record in its detected dialect (or the named one) and admits it. Bytes in refusals count from the
+    /// record; [`Intake::take`] counts from the body.
+    pub fn record(&mut self, index: usize, record: RawJson<'_>, dialect: Option<&'static dyn Dialect>) {
+        self.read(index, 0, record, dialect);
+    }
+
+    /// Admits an event that a source or dialect made.
+    pub fn event(&mut self, index: usize, event: Event<'_>) {
+        if let Err(refusal) = self.admit(index, event, None) {
+            self.refuse(index, refusal);
+        }
+    }
+
+    /// Notes a record that was refused before it got here.
+    pub fn refuse(&mut self, index: usize, refusal: Refusal) {
+        self.rejected.push(Rejected::new(index, refusal));
+    }
+
+    /// How many records so far.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.batch.len() + self.rejected.len()
+    }
+
+    /// Whether there was none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn read(
+        &mut self,
+        index: usize,
+        byte: usize,
+        record: RawJson<'_>,
+        dialect: Option<&'static dyn Dialect>,
+    ) {
+        let dialect = dialect.unwrap_or_else(|| dialects::detect(record));
+        let limits = &self.hub.settings.limits;
+        let admitted = judge::size(record.as_str().len(), limits)
+            .and_then(|()| dialect.read(record, limits))
+            .and_then(|event| self.admit(index, event, Some(record.as_str().len())));
+        if let Err(refusal) = admitted {
+            self.refuse(index, refusal.moved(byte));
+        }
+    }
+
+    /// Judges an event and writes it into the batch. `received`: its size as it came in, where it came as text.
+    fn admit(&mut self, index: usize, event: Event<'_>, received: Option<usize>) -> Result<(), Refusal> {
+        // Bound here again, so that it may borrow what the principal fills in.
+        let mut event = event;
+        let hub = &*self.hub;
+        let limits = &hub.settings.limits;
+        judge::names(&event, limits)?;
+        judge::room(self.received, received.unwrap_or(0), limits)?;
+        self.principal.bind(&mut event)?;
+        if let Some(limit) = hub.rates.limit()
+            && !hub.rates.admit(&event.source, event.level, hub.clock.now())
+        {
+            return Err(judge::rate_limited(&event.source, limit));
+        }
+        self.batch.push(&event);
+        let written = self.batch.body(self.batch.len() - 1).len();
+        if received.is_none()
+            && let Err(refusal) = judge::made(self.received, written, limits)
+        {
+            self.batch.pop();
+            return Err(refusal);
+        }
+        self.received += received.unwrap_or(written);
+        self.with_id += usize::from(event.id.is_some());
+        self.indexes.push(u32::try_from(index).unwrap_or(u32::MAX));
+        self.tally.add(&event.kind, &event.source, event.level);
+        Ok(())
+    }
+}

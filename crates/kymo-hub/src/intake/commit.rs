@@ -1,0 +1,159 @@
+//! The way of an admitted batch: repeats are left out, the rest is appended, the receipt is written.
+
+use std::sync::Arc;
+
+use kymo_event::{IdKey, Seq};
+use kymo_ledger::{AppendError, Appended};
+use tokio::sync::oneshot;
+
+use super::Intake;
+use crate::{
+    Duplicate, PublishError, Receipt, Scope,
+    counters::tally::Tally,
+    gate::InFlight,
+    ids::{
+        Claim,
+        repeats::{self, Original, Repeats},
+    },
+};
+
+/// Claims of smaller batches are replaced by plain seqs; those of larger ones cost less as they are.
+const COMPACTED_MAX: usize = 16;
+
+impl Intake {
+    /// Appends; the answer comes when everything stored is durable. Dropping the future loses nothing that was handed
+    /// over to the ledger.
+    pub async fn commit(self) -> Result<Receipt, PublishError> {
+        if !self.principal.may(Scope::Emit) {
+            return Err(PublishError::NotAllowed);
+        }
+        let hub = Arc::clone(&self.hub);
+        let door = self.door;
+        let (batch, repeats) = self.find_repeats().await;
+        let reused = repeats.reused;
+        let result = batch.append(repeats).await;
+        match &result {
+            Ok(receipt) => hub.numbers.answered(receipt, reused),
+            Err(error) => tracing::debug!(door, %error, "a batch was not taken"),
+        }
+        result
+    }
+
+    async fn find_repeats(mut self) -> (Self, Repeats) {
+        if self.with_id == 0 {
+            return (self, Repeats::default());
+        }
+        let hub = Arc::clone(&self.hub);
+        let batch = std::mem::take(&mut self.batch);
+        hub.ids_loaded.wait().await;
+        let (batch, repeats) = repeats::find(&hub.ids, &hub.ring, &hub.ledger, batch).await;
+        self.batch = batch;
+        (self, repeats)
+    }
+
+    async fn append(mut self, found: Repeats) -> Result<Receipt, PublishError> {
+        let Repeats { repeats, claim, .. } = found;
+        let in_flight = self.hub.gate.enter().ok_or(PublishError::Closing)?;
+        let keyed = self.leave_out(&repeats);
+        let claimed = claim.as_ref().map(|guard| Arc::clone(&guard.0));
+        let appended = if self.batch.is_empty() {
+            None
+        } else {
+            Some(self.hand_over(claim, in_flight).await?)
+        };
+        if let Some(claim) = claimed.as_ref().filter(|_| appended.is_some()) {
+            for (key, position) in keyed {
+                self.hub.ids.compact(key, claim, position);
+            }
+        }
+        Ok(self.receipt(appended, &repeats, claimed.as_deref()))
+    }
+
+    /// Takes repeats out of the batch. Returns what will be compacted.
+    fn leave_out(&mut self, repeats: &[(u32, Original)]) -> Vec<(IdKey, u32)> {
+        let is_repeat = |position: usize| {
+            repeats
+                .binary_search_by_key(&position, |(at, _)| *at as usize)
+                .is_ok()
+        };
+        let mut keyed = Vec::new();
+        if self.with_id > 0 && self.batch.len() < COMPACTED_MAX {
+            let kept = (0..self.batch.len()).filter(|position| !is_repeat(*position));
+            keyed.extend(
+                kept.filter_map(|position| {
+                    Some((self.batch.id_key(position)?, u32::try_from(position).ok()?))
+                }),
+            );
+        }
+        if !repeats.is_empty() {
+            self.batch.retain(|position| !is_repeat(position));
+            self.tally.retain(|position| !is_repeat(position));
+        }
+        keyed
+    }
+
+    async fn hand_over(
+        &mut self,
+        claim: Option<crate::ids::ClaimGuard>,
+        in_flight: InFlight,
+    ) -> Result<Appended, PublishError> {
+        let (sender, answer) = oneshot::channel::<(Result<Appended, AppendError>, Tally)>();
+        let numbers = Arc::clone(&self.hub.numbers);
+        let tally = std::mem::take(&mut self.tally);
+        let done = move |result: Result<Appended, AppendError>| {
+            if let Some(guard) = &claim {
+                guard
+                    .0
+                    .settle(result.as_ref().ok().map(|appended| appended.first));
+            }
+            // Counting is the requester's work; the writer does it only for those that went away.
+            if let Err((Ok(_), tally)) = sender.send((result, tally)) {
+                numbers.stored(&tally);
+            }
+            drop(in_flight);
+        };
+        self.hub
+            .ledger
+            .append(std::mem::take(&mut self.batch), Box::new(done));
+        let Ok((result, tally)) = answer.await else {
+            return Err(PublishError::Unwritable("its writer stopped".into()));
+        };
+        let appended = result?;
+        self.hub.numbers.stored(&tally);
+        Ok(appended)
+    }
+
+    fn receipt(
+        mut self,
+        appended: Option<Appended>,
+        repeats: &[(u32, Original)],
+        claim: Option<&Claim>,
+    ) -> Receipt {
+        let seq_of = |original: &Original| match original {
+            Original::Stored(seq) => Some(*seq),
+            Original::Here(position) => claim?.seq(*position),
+        };
+        let duplicates = repeats.iter().filter_map(|(position, original)| {
+            Some(Duplicate {
+                index: self.indexes[*position as usize] as usize,
+                seq: seq_of(original)?,
+            })
+        });
+        let duplicates = duplicates.collect();
+        self.rejected.sort_by_key(|rejected| rejected.index);
+        let first = appended.map(|appended| appended.first);
+        let last = appended.map(|appended| appended.last);
+        Receipt {
+            accepted: first.zip(last).map_or(0, |(first, last)| count(first, last)),
+            first,
+            last,
+            durability: self.hub.durability(appended),
+            duplicates,
+            rejected: self.rejected,
+        }
+    }
+}
+
+fn count(first: Seq, last: Seq) -> usize {
+    usize::try_from(last.get() - first.get() + 1).unwrap_or(usize::MAX)
+}

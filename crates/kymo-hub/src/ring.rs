@@ -1,0 +1,290 @@
+//! The newest committed events in memory, and the frames built from them.
+//!
+//! Groups are cut into chunks of about one frame. A frame is built once per feed and chunk, by the first reader who
+//! wants it, and shared by all; a reader that lags a little is given runs of small chunks as one frame, aligned so
+//! that others who lag share those too. Lines and frames together stay within a bound.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, AtomicU64, Ordering::SeqCst},
+    },
+};
+
+use kymo_event::Seq;
+use kymo_ledger::Lines;
+use parking_lot::Mutex;
+
+use crate::{feeds::Feed, frames::Frame, subscription::Horizon, wake::Wake};
+
+/// What a chunk costs beside its lines: group commits of single events would else count for little.
+const CHUNK_OVERHEAD_BYTES: usize = 512;
+/// Runs of so many chunks, beginning at a multiple of it, may become one frame.
+const RUNS: [usize; 2] = [64, 8];
+
+#[derive(Debug)]
+pub(crate) struct Ring {
+    bytes_max: usize,
+    chunk_bytes_max: usize,
+    held: Mutex<Held>,
+    first: AtomicU64,
+    end: AtomicU64,
+    closing: AtomicBool,
+    pub(crate) wake: Wake,
+}
+
+#[derive(Debug, Default)]
+struct Held {
+    chunks: VecDeque<Arc<Chunk>>,
+    /// Number of the front chunk; numbers rise by one.
+    front: u64,
+    line_bytes: usize,
+    frame_bytes: usize,
+    /// Chunks before this number have no frames.
+    frameless: u64,
+}
+
+/// Some lines of a group.
+#[derive(Debug)]
+struct Chunk {
+    number: u64,
+    lines: Lines,
+    /// Indexes in `lines`.
+    range: std::ops::Range<usize>,
+    bytes: usize,
+    frames: Mutex<Frames>,
+}
+
+#[derive(Debug, Default)]
+struct Frames {
+    /// By feed and number of chunks.
+    built: HashMap<(u32, usize), Arc<OnceLock<Frame>>>,
+    bytes: usize,
+}
+
+impl Chunk {
+    fn first(&self) -> Seq {
+        self.lines.first.plus(self.range.start as u64)
+    }
+
+    fn last(&self) -> Seq {
+        self.lines.first.plus(self.range.end as u64 - 1)
+    }
+
+    fn lines_from(&self, from: Seq) -> impl Iterator<Item = &[u8]> + Clone {
+        let skipped = from.get().saturating_sub(self.first().get());
+        let start = self.range.start + usize::try_from(skipped).expect("the chunk holds the seq");
+        (start..self.range.end).map(|index| self.lines.line(index))
+    }
+}
+
+impl Ring {
+    /// An empty ring behind a ledger whose next seq is `end`.
+    pub(crate) fn new(bytes_max: usize, chunk_bytes_max: usize, end: Seq) -> Self {
+        Self {
+            bytes_max,
+            chunk_bytes_max,
+            held: Mutex::default(),
+            first: AtomicU64::new(end.get()),
+            end: AtomicU64::new(end.get()),
+            closing: AtomicBool::new(false),
+            wake: Wake::default(),
+        }
+    }
+
+    /// Takes a durable group and wakes who waits for it. Called by the writer's thread, in seq order.
+    pub(crate) fn push(&self, lines: &Lines) {
+        if lines.is_empty() {
+            return;
+        }
+        let mut held = self.held.lock();
+        for (range, bytes) in cuts(lines, self.chunk_bytes_max) {
+            held.add(lines, range, bytes);
+        }
+        let end = lines.last().next();
+        self.trim(&mut held, end);
+        self.end.store(end.get(), SeqCst);
+        drop(held);
+        self.wake.wake();
+    }
+
+    /// Nothing follows what was pushed.
+    pub(crate) fn close(&self) {
+        self.closing.store(true, SeqCst);
+        self.wake.wake_all();
+    }
+
+    pub(crate) fn horizon(&self) -> Horizon {
+        // `closing` first: who sees it sees the last `end`, too.
+        let closing = self.closing.load(SeqCst);
+        let seq = |at: &AtomicU64| Seq::new(at.load(SeqCst)).expect("begins at a seq and rises");
+        Horizon {
+            ring_first: seq(&self.first),
+            end: seq(&self.end),
+            closing,
+        }
+    }
+
+    /// Bytes of lines and frames.
+    pub(crate) fn bytes(&self) -> usize {
+        let held = self.held.lock();
+        held.line_bytes + held.frame_bytes
+    }
+
+    /// Looks at one line, if the ring holds it.
+    pub(crate) fn with_line<T>(&self, seq: Seq, look: impl FnOnce(&[u8]) -> T) -> Option<T> {
+        let (chunk, _) = self.find(seq)?;
+        let line = chunk.lines_from(seq).next()?;
+        Some(look(line))
+    }
+
+    /// What `feed` gets from `from` on; `None` when the ring has moved on.
+    pub(crate) fn frame(&self, feed: &Feed, from: Seq) -> Option<Frame> {
+        let (chunk, run) = self.find(from)?;
+        if chunk.first() != from {
+            return Some(feed.frame_of(chunk.lines_from(from), chunk.last()));
+        }
+        if !feed.is_shared() {
+            return Some(frame_of_run(feed, &self.run(&chunk, run)?));
+        }
+        let slot = Arc::clone(chunk.frames.lock().built.entry((feed.number, run)).or_default());
+        if let Some(frame) = slot.get() {
+            return Some(frame.clone());
+        }
+        let chunks = self.run(&chunk, run)?;
+        let mut built_bytes = None;
+        let frame = slot.get_or_init(|| {
+            let frame = frame_of_run(feed, &chunks);
+            built_bytes = Some(frame.bytes.as_ref().map_or(0, bytes::Bytes::len));
+            frame
+        });
+        let frame = frame.clone();
+        if let Some(bytes) = built_bytes {
+            self.charge(&chunk, bytes);
+        }
+        Some(frame)
+    }
+
+    /// The chunk that holds `from`, and how many chunks may be taken at once from there.
+    fn find(&self, from: Seq) -> Option<(Arc<Chunk>, usize)> {
+        let held = self.held.lock();
+        let index = held.chunks.partition_point(|chunk| chunk.last() < from);
+        let chunk = held.chunks.get(index).filter(|chunk| chunk.first() <= from)?;
+        let run = RUNS
+            .into_iter()
+            .find(|run| held.can_run(index, *run, self.chunk_bytes_max));
+        Some((Arc::clone(chunk), run.unwrap_or(1)))
+    }
+
+    fn run(&self, first: &Arc<Chunk>, run: usize) -> Option<Vec<Arc<Chunk>>> {
+        if run == 1 {
+            return Some(vec![Arc::clone(first)]);
+        }
+        let held = self.held.lock();
+        let index = usize::try_from(first.number.checked_sub(held.front)?).ok()?;
+        Some(held.chunks.range(index..index + run).cloned().collect())
+    }
+
+    fn charge(&self, chunk: &Chunk, bytes: usize) {
+        let mut held = self.held.lock();
+        if chunk.number < held.front {
+            return;
+        }
+        chunk.frames.lock().bytes += bytes;
+        held.frame_bytes += bytes;
+        held.frameless = held.frameless.min(chunk.number);
+        let end = Seq::new(self.end.load(SeqCst)).expect("begins at a seq and rises");
+        self.trim(&mut held, end);
+    }
+
+    fn trim(&self, held: &mut Held, end: Seq) {
+        while held.line_bytes + held.frame_bytes > self.bytes_max {
+            // Frames can be built again; lines keep readers live. Frames get half at most.
+            if held.frame_bytes > self.bytes_max / 2 {
+                held.drop_oldest_frames();
+            } else {
+                held.drop_oldest_chunk();
+            }
+        }
+        let first = held.chunks.front().map_or(end, |chunk| chunk.first());
+        self.first.store(first.get(), SeqCst);
+    }
+}
+
+impl Held {
+    fn add(&mut self, lines: &Lines, range: std::ops::Range<usize>, bytes: usize) {
+        let bytes = bytes + CHUNK_OVERHEAD_BYTES;
+        self.line_bytes += bytes;
+        self.chunks.push_back(Arc::new(Chunk {
+            number: self.front + self.chunks.len() as u64,
+            lines: lines.clone(),
+            range,
+            bytes,
+            frames: Mutex::default(),
+        }));
+    }
+
+    fn can_run(&self, index: usize, run: usize, bytes_max: usize) -> bool {
+        let Some(first) = self.chunks.get(index) else {
+            return false;
+        };
+        first.number % run as u64 == 0
+            && index + run <= self.chunks.len()
+            && self
+                .chunks
+                .range(index..index + run)
+                .map(|chunk| chunk.bytes - CHUNK_OVERHEAD_BYTES)
+                .sum::<usize>()
+                <= bytes_max
+    }
+
+    fn drop_oldest_chunk(&mut self) {
+        let chunk = self.chunks.pop_front().expect("bytes come from chunks");
+        self.front += 1;
+        self.line_bytes -= chunk.bytes;
+        self.frame_bytes -= chunk.frames.lock().bytes;
+    }
+
+    fn drop_oldest_frames(&mut self) {
+        let from = usize::try_from(self.frameless.saturating_sub(self.front)).unwrap_or(0);
+        for chunk in self.chunks.range(from.min(self.chunks.len())..) {
+            let frames = std::mem::take(&mut *chunk.frames.lock());
+            self.frameless = chunk.number + 1;
+            if frames.bytes > 0 {
+                self.frame_bytes -= frames.bytes;
+                return;
+            }
+        }
+        debug_assert!(false, "frame bytes come from chunks");
+        self.frame_bytes = 0;
+    }
+}
+
+fn frame_of_run(feed: &Feed, chunks: &[Arc<Chunk>]) -> Frame {
+    let last = chunks.last().expect("a run has chunks").last();
+    feed.frame_of(
+        chunks.iter().flat_map(|chunk| chunk.lines_from(chunk.first())),
+        last,
+    )
+}
+
+/// Ranges of lines of about `bytes_max` bytes, each at least one line.
+fn cuts(lines: &Lines, bytes_max: usize) -> impl Iterator<Item = (std::ops::Range<usize>, usize)> {
+    let offset = |index: usize| {
+        index
+            .checked_sub(1)
+            .map_or(0, |before| lines.ends[before] as usize)
+    };
+    let mut next = 0;
+    std::iter::from_fn(move || {
+        let start = next;
+        let limit = offset(start) + bytes_max;
+        let fitting = lines.ends[start..].partition_point(|end| *end as usize <= limit);
+        next = (start + fitting.max(1)).min(lines.len());
+        (start < lines.len()).then(|| (start..next, offset(next) - offset(start)))
+    })
+}
+
+#[cfg(test)]
+mod tests;

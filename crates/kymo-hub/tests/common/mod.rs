@@ -1,0 +1,191 @@
+//! A hub on a ledger in a folder of its own, and readers that note what they are told.
+#![allow(dead_code, unreachable_pub)] // each test file uses a part of it
+
+use std::{sync::Arc, time::Duration};
+
+use kymo_event::{Batch, Event, Filter, LineView, Seq};
+use kymo_hub::{
+    Delivery, Encoder, From, Hub, HubSettings, Notices, Principal, PublishError, Receipt, SubscribeRequest,
+    Subscriber,
+};
+use kymo_ledger::{Ledger, LedgerSettings};
+use tempfile::TempDir;
+
+/// Longer than anything here takes, however busy the machine.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A hub and its folder.
+pub struct TempHub {
+    pub hub: Hub,
+    folder: TempDir,
+    settings: HubSettings,
+    ledger_settings: LedgerSettings,
+}
+
+impl TempHub {
+    pub fn new() -> Self {
+        Self::with(HubSettings::default())
+    }
+
+    pub fn with(settings: HubSettings) -> Self {
+        Self::with_ledger(settings, LedgerSettings::default())
+    }
+
+    pub fn with_ledger(settings: HubSettings, ledger_settings: LedgerSettings) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        Self {
+            hub: start(&folder, &settings, &ledger_settings),
+            folder,
+            settings,
+            ledger_settings,
+        }
+    }
+
+    /// Closes the hub and starts another one on the same folder.
+    pub async fn restarted(self) -> Self {
+        self.hub.close().await;
+        let Self {
+            hub,
+            folder,
+            settings,
+            ledger_settings,
+        } = self;
+        drop(hub);
+        Self {
+            hub: start(&folder, &settings, &ledger_settings),
+            folder,
+            settings,
+            ledger_settings,
+        }
+    }
+
+    pub fn head(&self) -> u64 {
+        self.hub.ledger().head().map_or(0, Seq::get)
+    }
+
+    pub async fn publish(&self, events: impl IntoIterator<Item = Event<'_>>) -> Receipt {
+        publish(&self.hub, events).await.expect("the hub takes it")
+    }
+
+    /// Stores `count` events of types `even` and `odd` in turn.
+    pub async fn fill(&self, count: u64) -> Receipt {
+        let head = self.head();
+        self.publish((head + 1..=head + count).map(numbered)).await
+    }
+
+    pub fn read(&self, filter: &str, from: From) -> Reader {
+        Reader {
+            subscriber: subscribe(&self.hub, filter, from),
+        }
+    }
+}
+
+fn start(folder: &TempDir, settings: &HubSettings, ledger_settings: &LedgerSettings) -> Hub {
+    let notices = Notices::new();
+    let ledger = Ledger::open(folder.path(), ledger_settings.clone(), notices.on_notice()).expect("a ledger");
+    Hub::start_with(settings.clone(), ledger, notices)
+}
+
+/// An event that says its seq if nothing else is stored beside it.
+pub fn numbered(number: u64) -> Event<'static> {
+    let mut event = Event::new(if number % 2 == 0 { "even" } else { "odd" }, "test");
+    event.data = Some(number.to_string().into());
+    event
+}
+
+pub fn with_id(id: &str, data: &str) -> Event<'static> {
+    let mut event = Event::new("a.b", "test");
+    event.id = Some(id.to_owned().into());
+    event.data = Some(data.to_owned().into());
+    event
+}
+
+pub async fn publish(
+    hub: &Hub,
+    events: impl IntoIterator<Item = Event<'_>>,
+) -> Result<Receipt, PublishError> {
+    let mut intake = hub.intake(&Principal::owner(), "test");
+    for (index, event) in events.into_iter().enumerate() {
+        intake.event(index, event);
+    }
+    intake.commit().await
+}
+
+pub fn subscribe(hub: &Hub, filter: &str, from: From) -> Subscriber {
+    let request = SubscribeRequest {
+        filter: Filter::parse(filter).expect("a filter"),
+        channels: vec![],
+        from,
+        encoder: Arc::new(Seqs),
+    };
+    hub.subscribe(request, &Principal::owner())
+        .expect("the owner may read")
+}
+
+/// Writes each event's seq, separated by spaces.
+#[derive(Debug)]
+pub struct Seqs;
+
+impl Encoder for Seqs {
+    fn name(&self) -> &str {
+        "seqs"
+    }
+    fn frame(&self, _: u32, _: Seq, lines: &mut dyn Iterator<Item = LineView<'_>>, out: &mut Vec<u8>) {
+        for view in lines {
+            out.extend_from_slice(view.seq().to_string().as_bytes());
+            out.push(b' ');
+        }
+    }
+}
+
+pub fn seqs(frame: &[u8]) -> Vec<u64> {
+    let text = std::str::from_utf8(frame).expect("text");
+    text.split_whitespace()
+        .map(|seq| seq.parse().expect("a seq"))
+        .collect()
+}
+
+/// A subscriber that never waits for ever.
+pub struct Reader {
+    pub subscriber: Subscriber,
+}
+
+impl Reader {
+    pub async fn next(&mut self) -> Delivery {
+        tokio::time::timeout(PATIENCE, self.subscriber.next())
+            .await
+            .expect("something is delivered")
+    }
+
+    /// Seqs of all events up to `cursor`.
+    pub async fn up_to(&mut self, cursor: u64) -> Vec<u64> {
+        let mut got = vec![];
+        loop {
+            match self.next().await {
+                Delivery::Frame {
+                    bytes, cursor: at, ..
+                } => {
+                    got.extend(seqs(&bytes));
+                    if at.get() >= cursor {
+                        return got;
+                    }
+                }
+                Delivery::CaughtUp { cursor: Some(at) } if at.get() >= cursor => return got,
+                Delivery::CaughtUp { .. } | Delivery::FellBehind { .. } => {}
+                other => panic!("an event was due, not {other:?}"),
+            }
+        }
+    }
+
+    pub async fn caught_up(&mut self) {
+        let delivery = self.next().await;
+        assert!(matches!(delivery, Delivery::CaughtUp { .. }), "{delivery:?}");
+    }
+}
+
+/// The body of an event as a batch writes it.
+pub fn body(event: &Event<'_>) -> Vec<u8> {
+    let mut batch = Batch::default();
+    batch.push(event);
+    batch.body(0).to_vec()
+}
