@@ -8,7 +8,7 @@ import { useMediaQuery } from "@mantine/hooks";
 import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { isGap, rowSeq } from "../client/window";
 import { withTerm } from "../events/filters";
-import { DemoBanner, LedgerBanner, WatchBanner } from "../features/connection/Banners";
+import { DemoBanner, GapBanner, LedgerBanner, WatchBanner } from "../features/connection/Banners";
 import { LoginForm } from "../features/connection/LoginForm";
 import { DetailPanel } from "../features/detail/DetailPanel";
 import { Feed, type Target } from "../features/feed/Feed";
@@ -165,13 +165,9 @@ export function App({ desk }: { desk: Desk }) {
   }
   return (
     <div className={classes.page}>
-      <Header
-        desk={desk}
-        gap={feed.gap}
-        onHelp={() => setDialog("shortcuts")}
-        onDismissGap={() => session.dismissNotices()}
-      />
+      <Header desk={desk} onHelp={() => setDialog("shortcuts")} />
       {status?.watch && <WatchBanner watch={status.watch} />}
+      {feed.gap && <GapBanner gap={feed.gap} onDismiss={() => session.dismissNotices()} />}
       {feed.ledgerBefore && ledger && (
         <LedgerBanner was={feed.ledgerBefore} is={ledger} onDismiss={() => session.dismissNotices()} />
       )}
@@ -198,6 +194,7 @@ export function App({ desk }: { desk: Desk }) {
             isLive={isLive}
             paused={look.paused}
             narrow={narrow}
+            tight={look.seq !== null}
             cursor={cursor}
             onOpen={open}
             target={target}

@@ -1,22 +1,18 @@
 /** Who is being watched, how far the ledger is, how fast it grows, and whether we still hear it. */
 import { ActionIcon, Tooltip, useMantineColorScheme } from "@mantine/core";
 import { IconDeviceDesktop, IconKeyboard, IconMoon, IconSun } from "@tabler/icons-react";
-import type { Gap } from "../client/wire";
 import { grouped, rate } from "../events/clock";
-import { gapSentence } from "../events/gaps";
-import { ConnectionBadge, GapBadge } from "../features/connection/ConnectionBadge";
+import { ConnectionBadge } from "../features/connection/ConnectionBadge";
 import { useSignal } from "../ui/useSignal";
 import type { Desk } from "./desk";
 import classes from "./Header.module.css";
 
 interface Props {
   desk: Desk;
-  gap: Gap | null;
   onHelp: () => void;
-  onDismissGap: () => void;
 }
 
-export function Header({ desk, gap, onHelp, onDismissGap }: Props) {
+export function Header({ desk, onHelp }: Props) {
   const stream = useSignal(desk.session.stream);
   const { metrics, status } = useSignal(desk.vitals);
   const head = Math.max(stream.head, stream.cursor ?? 0, metrics?.head ?? 0);
@@ -24,7 +20,7 @@ export function Header({ desk, gap, onHelp, onDismissGap }: Props) {
   return (
     <header className={classes.header}>
       <h1 className={classes.name}>
-        <img src="/kymo.svg" alt="" width={22} height={22} /> Kymo
+        <img src="/kymo.svg" alt="" width={22} height={22} /> <span>Kymo</span>
       </h1>
       {folder && (
         <span className={classes.folder} title={folder}>
@@ -32,7 +28,6 @@ export function Header({ desk, gap, onHelp, onDismissGap }: Props) {
         </span>
       )}
       <span className={classes.grow} />
-      {gap && <GapBadge text={gapSentence(gap)} onDismiss={onDismissGap} />}
       <dl className={classes.facts}>
         <Fact name="head" value={grouped(head)} />
         <Fact name="events/s" value={metrics ? rate(metrics.per_second) : "–"} />
@@ -41,7 +36,13 @@ export function Header({ desk, gap, onHelp, onDismissGap }: Props) {
       <ConnectionBadge stream={desk.session.stream} />
       <SchemeSwitch />
       <Tooltip label="Keyboard (?)" openDelay={400}>
-        <ActionIcon variant="subtle" color="gray" aria-label="Keyboard shortcuts" onClick={onHelp}>
+        <ActionIcon
+          className={classes.keyboard}
+          variant="subtle"
+          color="gray"
+          aria-label="Keyboard shortcuts"
+          onClick={onHelp}
+        >
           <IconKeyboard size={18} stroke={1.6} />
         </ActionIcon>
       </Tooltip>

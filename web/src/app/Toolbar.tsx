@@ -68,11 +68,14 @@ function PauseButton({ desk, paused, onChange }: Pick<Props, "desk" | "onChange"
       px={12}
       leftSection={paused ? <IconPlayerPlay size={15} /> : <IconPlayerPause size={15} />}
       aria-pressed={paused}
+      aria-label={paused ? `Paused, ${waiting} waiting` : "Pause"}
       title={paused ? "Carry on (Space)" : "Pause (Space)"}
       onClick={() => onChange({ paused: !paused })}
       data-testid="pause"
     >
-      {paused ? `Paused · ${grouped(waiting)} waiting` : "Pause"}
+      <span className={classes.word}>{paused ? "Paused · " : "Pause"}</span>
+      {paused && grouped(waiting)}
+      {paused && <span className={classes.word}>&nbsp;waiting</span>}
     </Button>
   );
 }

@@ -19,7 +19,7 @@ export const paths = {
   history(query: HistoryQuery): string {
     const search = new URLSearchParams({ order: query.order, limit: String(query.limit) });
     if (query.filter) search.set("filter", query.filter);
-    if (query.channels.length > 0) search.set("channels", query.channels.join(","));
+    for (const channel of query.channels) search.append("channels", channel);
     if (query.from !== undefined) search.set("from", String(query.from));
     if (query.to !== undefined) search.set("to", String(query.to));
     return `/api/v1/events?${search}`;

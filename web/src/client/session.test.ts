@@ -60,7 +60,7 @@ class FakeSocket {
   sent: ClientMessage[] = [];
   onopen?: () => void;
   onmessage: ((frame: { data: string }) => void) | null = null;
-  onclose: (() => void) | null = null;
+  onclose: ((event: { code: number }) => void) | null = null;
   constructor() {
     server.sockets.push(this);
   }
@@ -128,7 +128,7 @@ describe("a session", () => {
     const session = open();
     await settled();
     server.serve(1);
-    server.socket.onclose?.();
+    server.socket.onclose?.({ code: 1006 });
     server.write(4);
     await vi.advanceTimersByTimeAsync(1000);
     server.greet();
@@ -142,7 +142,7 @@ describe("a session", () => {
     const session = open();
     await settled();
     server.serve(1);
-    server.socket.onclose?.();
+    server.socket.onclose?.({ code: 1006 });
     server.ledger = "M";
     server.events = [];
     server.write(2);

@@ -85,6 +85,8 @@ export class Session {
 
   start(): void {
     this.stream.start();
+    // Somebody who is not logged in should be told now, not when the server has waited long enough for a token.
+    void this.#probe();
   }
 
   stop(): void {

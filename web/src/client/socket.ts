@@ -98,7 +98,7 @@ export class EventStream extends Signal<StreamState> {
       this.#heard();
       this.#take({ is: "message", message: readServerMessage(frame.data) });
     };
-    socket.onclose = () => this.#lost(socket);
+    socket.onclose = ({ code }) => this.#lost(socket, code);
     this.#heard(ANSWER_MS);
   }
 
@@ -107,10 +107,10 @@ export class EventStream extends Signal<StreamState> {
   }
 
   /** A connection ended, by itself or by us; told to the state machine once. */
-  #lost(socket: WebSocket | null): void {
+  #lost(socket: WebSocket | null, code = 1000): void {
     if (socket === null || socket !== this.#socket) return;
     this.#drop();
-    this.#take({ is: "closed", now: Date.now(), random: Math.random() });
+    this.#take({ is: "closed", code, now: Date.now(), random: Math.random() });
   }
 
   #drop(): void {

@@ -19,7 +19,7 @@ class Play {
     return this.take(...messages.map((message): Input => ({ is: "message", message })));
   }
   drop(): this {
-    return this.take({ is: "closed", now: 1000, random: 0 }, { is: "retry" });
+    return this.take({ is: "closed", code: 1006, now: 1000, random: 0 }, { is: "retry" });
   }
   get delivered(): number[] {
     return this.effects.flatMap((e) => (e.do === "append" ? e.events.map(({ seq }) => seq) : []));
@@ -135,11 +135,11 @@ describe("a reconnect", () => {
   });
 
   it("asks over HTTP what is wrong when the door never opened", () => {
-    const play = new Play().take({ is: "start" }, { is: "closed", now: 0, random: 0 });
+    const play = new Play().take({ is: "start" }, { is: "closed", code: 1006, now: 0, random: 0 });
     expect(play.effects.map((e) => e.do)).toEqual(["connect", "retry", "probe"]);
     expect(
       live()
-        .take({ is: "closed", now: 0, random: 0 })
+        .take({ is: "closed", code: 1006, now: 0, random: 0 })
         .effects.map((e) => e.do),
     ).not.toContain("probe");
   });
@@ -163,7 +163,7 @@ describe("another filter", () => {
   });
 
   it("is remembered while there is no connection", () => {
-    const play = live().take({ is: "closed", now: 0, random: 0 });
+    const play = live().take({ is: "closed", code: 1006, now: 0, random: 0 });
     play.take({ is: "view", view: { filter: "x", channels: [] }, from: 11 }, { is: "retry" }).hear(hello(12));
     expect(play.subscriptions.at(-1)).toMatchObject({ filter: "x", from: { seq: 11 } });
   });
@@ -196,12 +196,15 @@ describe("what the server has to say", () => {
     const play = live().hear({ op: "error", code: "closing", message: "bye" });
     expect(play.phase).toBe("closing");
     expect(play.drop().phase).toBe("connecting");
+    const closed = live().take({ is: "closed", code: 1001, now: 0, random: 0 });
+    expect(closed.state.phase).toMatchObject({ is: "waiting", stopped: true });
   });
 
   it("stops trying when it is not let in", () => {
     const play = live().hear({ op: "error", code: "unauthorized", message: "no" });
     expect(play.phase).toBe("refused");
-    expect(play.take({ is: "closed", now: 0, random: 0 }).phase).toBe("refused");
+    expect(play.take({ is: "closed", code: 1006, now: 0, random: 0 }).phase).toBe("refused");
+    expect(live().take({ is: "closed", code: 1008, now: 0, random: 0 }).phase).toBe("refused");
   });
 
   it("ignores what a newer server may say", () => {

@@ -21,7 +21,7 @@ export type Phase =
   | { is: "behind"; lag: number }
   | { is: "live" }
   | { is: "closing" }
-  | { is: "waiting"; attempt: number; at: number }
+  | { is: "waiting"; attempt: number; at: number; stopped: boolean }
   | { is: "refused" };
 
 export interface StreamState {
@@ -45,7 +45,7 @@ export interface StreamState {
 export type Input =
   | { is: "start" }
   | { is: "message"; message: ServerMessage }
-  | { is: "closed"; now: number; random: number }
+  | { is: "closed"; code: number; now: number; random: number }
   | { is: "retry" }
   | { is: "silent" }
   | { is: "refused" }
@@ -94,7 +94,7 @@ export function step(state: StreamState, input: Input): Step {
     case "message":
       return receive(state, input.message);
     case "closed":
-      return lose(state, input.now, input.random);
+      return lose(state, input);
     case "silent":
       return [state, [{ do: "disconnect" }]];
     case "refused":
@@ -109,13 +109,22 @@ function connect(state: StreamState): Step {
   return [{ ...state, phase, feed: null }, [{ do: "connect" }]];
 }
 
-function lose(state: StreamState, now: number, random: number): Step {
+/** Close codes of RFC 6455 that say more than that a connection ended. */
+const GOING_AWAY = 1001;
+const NOT_ALLOWED = 1008;
+
+function lose(state: StreamState, { code, now, random }: Extract<Input, { is: "closed" }>): Step {
   if (state.phase.is === "refused") return [state, []];
+  if (code === NOT_ALLOWED) return [{ ...state, phase: { is: "refused" }, feed: null }, []];
   const attempt = state.attempt + 1;
   const inMs = retryDelay(attempt, random);
+  const stopped = code === GOING_AWAY || state.phase.is === "closing";
   const effects: Effect[] = [{ do: "retry", inMs }];
   if (state.phase.is === "connecting") effects.push({ do: "probe" });
-  return [{ ...state, phase: { is: "waiting", attempt, at: now + inMs }, feed: null, attempt }, effects];
+  return [
+    { ...state, phase: { is: "waiting", attempt, at: now + inMs, stopped }, feed: null, attempt },
+    effects,
+  ];
 }
 
 function look(state: StreamState, view: View, from: number): Step {

@@ -10,8 +10,9 @@ const REASONS: Record<string, string> = {
   ahead_of_ledger: "the ledger is shorter than it was",
 };
 
+/** `Gap of 120 events (11 to 130): removed by age or size` */
 export function gapSentence({ asked, first, lost, reason }: Gap): string {
-  const events = lost === 1 ? "1 event is" : `${grouped(lost)} events are`;
-  const where = first > asked ? ` (${grouped(asked)} to ${grouped(first - 1)})` : "";
-  return `${events} missing here${where}: ${REASONS[reason] ?? reason}`;
+  const events = lost === 1 ? "1 event" : `${grouped(lost)} events`;
+  const where = first > asked + 1 ? ` (${grouped(asked)} to ${grouped(first - 1)})` : ` (${grouped(asked)})`;
+  return `Gap of ${events}${where}: ${REASONS[reason] ?? reason}`;
 }

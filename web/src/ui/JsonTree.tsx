@@ -54,7 +54,8 @@ export function JsonTree({ value, label, active, onActive, onAction }: Props) {
     else if (event.key === "ArrowRight") node.size && toggle(node);
     else if (event.key === "ArrowLeft" && opened) toggle(node);
     else if (event.key === "ArrowLeft") go(parentIndex(rows, stop));
-    else if (event.key === "Enter" || event.key === " ") node.size ? toggle(node) : onAction("filter", node);
+    else if (event.key === "Enter" && !node.size) onAction("filter", node);
+    else if (event.key === "Enter" || event.key === " ") node.size && toggle(node);
     else if (action) onAction(action, node);
     else return;
     event.preventDefault();

@@ -6,7 +6,7 @@
  */
 import { type RefObject, useCallback, useLayoutEffect, useState } from "react";
 
-const OVERSCAN = 12;
+const OVERSCAN = 8;
 
 export interface RowRange {
   first: number;

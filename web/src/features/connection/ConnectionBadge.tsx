@@ -1,5 +1,5 @@
 /** What the connection is doing, always in sight. */
-import { IconAlertTriangle, IconLoader2, IconPlugConnectedX, IconPointFilled } from "@tabler/icons-react";
+import { IconLoader2, IconPlugConnectedX, IconPointFilled } from "@tabler/icons-react";
 import type { EventStream } from "../../client/socket";
 import { eventsToGo } from "../../client/stream";
 import { useNow } from "../../ui/useNow";
@@ -24,15 +24,5 @@ export function ConnectionBadge({ stream }: { stream: EventStream }) {
         </button>
       )}
     </span>
-  );
-}
-
-/** A gap that was met, until somebody has taken note of it. */
-export function GapBadge({ text, onDismiss }: { text: string; onDismiss: () => void }) {
-  return (
-    <button type="button" className={classes.gap} onClick={onDismiss} title="Click when you have seen this">
-      <IconAlertTriangle size={14} aria-hidden="true" />
-      <span>{text}</span>
-    </button>
   );
 }

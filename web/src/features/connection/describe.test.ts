@@ -14,7 +14,10 @@ it("every state of the connection is said as it is", () => {
   expect(words({ is: "catching_up" }, 1204)).toBe("catching up 1\u202f204 to go");
   expect(words({ is: "behind", lag: 5000 })).toBe("fell behind 5\u202f000");
   expect(words({ is: "closing" })).toBe("server is closing");
-  expect(words({ is: "waiting", attempt: 1, at: 3500 })).toBe("reconnecting in 3 s");
-  expect(words({ is: "waiting", attempt: 4, at: 900 })).toBe("reconnecting in 0 s (attempt 4)");
+  expect(words({ is: "waiting", attempt: 1, at: 3500, stopped: false })).toBe("reconnecting in 3 s");
+  expect(words({ is: "waiting", attempt: 1, at: 3500, stopped: true })).toBe("server stopped retry in 3 s");
+  expect(words({ is: "waiting", attempt: 4, at: 900, stopped: false })).toBe(
+    "reconnecting in 0 s (attempt 4)",
+  );
   expect(words({ is: "refused" })).toBe("not logged in");
 });

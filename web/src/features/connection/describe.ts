@@ -31,7 +31,11 @@ export function describe(phase: Phase, toGo: number, now: number): Description {
     case "waiting": {
       const seconds = Math.max(0, Math.ceil((phase.at - now) / 1000));
       const tries = phase.attempt > 1 ? ` (attempt ${phase.attempt})` : "";
-      return { mood: "bad", title: "reconnecting", figure: `in ${seconds} s${tries}` };
+      return {
+        mood: "bad",
+        title: phase.stopped ? "server stopped" : "reconnecting",
+        figure: `${phase.stopped ? "retry " : ""}in ${seconds} s${tries}`,
+      };
     }
     case "refused":
       return { mood: "bad", title: "not logged in", figure: "" };

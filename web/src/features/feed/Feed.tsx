@@ -25,6 +25,8 @@ interface Props {
   isLive: boolean;
   paused: boolean;
   narrow: boolean;
+  /** Beside the open details there is less room for each column. */
+  tight: boolean;
   /** The row the keyboard stands on. */
   cursor: number | null;
   onOpen: (seq: number) => void;
@@ -38,7 +40,7 @@ export const ROW_HEIGHT = { wide: 30, narrow: 56 };
 const AHEAD = 60;
 
 export function Feed(props: Props) {
-  const { session, window, isLive, paused, narrow, cursor, target } = props;
+  const { session, window, isLive, paused, narrow, tight, cursor, target } = props;
   const scroller = useRef<HTMLDivElement>(null);
   const snapshot = useSignal(window);
   const count = snapshot.high - snapshot.low;
@@ -71,7 +73,7 @@ export function Feed(props: Props) {
   }, []);
 
   return (
-    <div className={classes.feed} data-narrow={narrow || undefined}>
+    <div className={classes.feed} data-tight={tight || undefined}>
       {isLive && !paused && snapshot.waiting > 0 && (
         <button type="button" className={classes.pill} onClick={toTop}>
           <IconArrowUp size={14} aria-hidden="true" /> {grouped(snapshot.waiting)} new
@@ -85,6 +87,7 @@ export function Feed(props: Props) {
         aria-activedescendant={cursor === null ? undefined : rowId(cursor)}
         tabIndex={0}
         data-feed
+        data-count={count}
       >
         {count === 0 ? null : (
           <div role="presentation" style={{ height: count * rowHeight }}>

@@ -1,0 +1,76 @@
+/** A headless Chromium, and pages of the control room in it that notice what goes wrong. */
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { chromium } from "playwright-core";
+
+const FLAGS = [
+  "--headless",
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+];
+
+export const WIDE = { width: 1440, height: 900 };
+export const NARROW = { width: 390, height: 844 };
+
+export const openBrowser = () =>
+  chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: FLAGS });
+
+/** A page in a context of its own: nobody is logged in yet. */
+export async function openPage(test, browser, options = {}) {
+  const context = await browser.newContext({ viewport: WIDE, ...options });
+  test?.after(() => context.close());
+  const page = await context.newPage();
+  page.complaints = [];
+  page.on("console", (message) => {
+    if (message.type() === "error") page.complaints.push(message.text());
+  });
+  page.on("pageerror", (error) => page.complaints.push(error.message));
+  return page;
+}
+
+/** A page that is logged in and live, at `search`. */
+export async function openRoom(test, browser, kymo, { search = "", ...options } = {}) {
+  const page = await openPage(test, browser, options);
+  await page.goto(await kymo.loginUrl());
+  if (search) await page.goto(kymo.url + search);
+  await phase(page, "live");
+  return page;
+}
+
+/** Waits until the badge says so. */
+export const phase = (page, name, options = {}) =>
+  page.waitForSelector(`[data-testid=connection][data-phase=${name}]`, { timeout: 20_000, ...options });
+
+/** Seqs of the rows in the page, from the top. */
+export const rowSeqs = (page) =>
+  page.$$eval("[data-feed] [data-seq]", (rows) => rows.map((row) => Number(row.dataset.seq)));
+
+export const waitForRow = (page, seq) => page.waitForSelector(`[data-feed] [data-seq="${seq}"]`, { timeout: 10_000 });
+
+export const focusFeed = (page) => page.locator("[data-feed]").focus();
+
+/** Nothing was complained about in the console, but for what a test brought about itself. */
+export function assertQuiet(page, expected = /$^/) {
+  assert.deepEqual(
+    page.complaints.filter((text) => !expected.test(text)),
+    [],
+  );
+}
+
+const axePath = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
+
+/** Finds what would shut people out; only serious and critical findings count. */
+export async function accessibilityFaults(page) {
+  // Through the debugger's door: the page's own policy lets no foreign script in.
+  await page.evaluate(await readFile(axePath, "utf8"));
+  const { violations } = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ["violations"] }));
+  return violations
+    .filter(({ impact }) => impact === "serious" || impact === "critical")
+    .map(({ id, help, nodes }) => `${id}: ${help} (${nodes.map(({ target }) => target.join(" ")).join(", ")})`);
+}

@@ -1,0 +1,125 @@
+/** The page while things happen: how soon, how much, and how it says so. */
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { assertQuiet, focusFeed, openBrowser, openRoom, rowSeqs, waitForRow } from "./browser.mjs";
+import { Kymo, until } from "./kymo.mjs";
+
+let browser;
+before(async () => {
+  browser = await openBrowser();
+});
+after(() => browser.close());
+
+const ON_SCREEN_MS = 100;
+
+test("an event is on screen within 100 ms of kymo emit", async (t) => {
+  const kymo = await Kymo.serve(t);
+  const page = await openRoom(t, browser, kymo);
+  await page.evaluate(() => {
+    globalThis.painted = {};
+    const note = (row) =>
+      // After the frame that shows it was drawn, not when it was put into the document.
+      requestAnimationFrame(() => setTimeout(() => (globalThis.painted[row.dataset.seq] = Date.now())));
+    new MutationObserver((changes) => {
+      for (const { addedNodes } of changes) {
+        for (const node of addedNodes) {
+          if (node.nodeType !== 1) continue;
+          for (const row of node.matches("[data-seq]") ? [node] : node.querySelectorAll("[data-seq]")) note(row);
+        }
+      }
+    }).observe(document.querySelector("main"), { childList: true, subtree: true });
+  });
+  const sinceCommand = [];
+  const sinceDurable = [];
+  for (let i = 0; i < 15; i++) {
+    const { began, seq } = await kymo.emit("probe.sent", `n=${i}`);
+    const painted = await until("it is on screen", () => page.evaluate((seq) => globalThis.painted[seq], seq));
+    const { events } = await kymo.api("GET", `/api/v1/events?from=${seq}&to=${seq + 1}`);
+    sinceCommand.push(painted - began);
+    sinceDurable.push(painted - Date.parse(events[0].recorded));
+  }
+  const [command, durable] = [sinceCommand, sinceDurable].map(median);
+  t.diagnostic(`on screen ${durable} ms after the event was durable, ${command} ms after kymo emit was started (medians of 15)`);
+  t.diagnostic(`slowest: ${Math.max(...sinceDurable)} ms and ${Math.max(...sinceCommand)} ms`);
+  assert.ok(durable < ON_SCREEN_MS, `${durable} ms after it was durable`);
+  assert.ok(command < ON_SCREEN_MS, `${command} ms after the command was started`);
+  assertQuiet(page);
+});
+
+test("100,000 events in the feed: few rows in the page, no long task while scrolling", async (t) => {
+  const kymo = await Kymo.serve(t);
+  const page = await openRoom(t, browser, kymo);
+  const filler = "x".repeat(150);
+  for (let batch = 0; batch < 20; batch++) {
+    const events = Array.from({ length: 5000 }, (_, i) => ({
+      type: i % 50 === 0 ? "task.failed" : "task.step",
+      source: "load",
+      level: i % 50 === 0 ? "error" : "info",
+      data: { n: batch * 5000 + i, note: filler },
+    }));
+    await kymo.store(events);
+  }
+  const feed = page.locator("[data-feed]");
+  await until("all are in the feed", async () => Number(await feed.getAttribute("data-count")) >= 100_000);
+  await page.evaluate(() => {
+    globalThis.tasks = [];
+    new PerformanceObserver((list) => {
+      for (const { duration } of list.getEntries()) globalThis.tasks.push(Math.round(duration));
+    }).observe({ type: "longtask" });
+  });
+  let rows = 0;
+  const look = async () => {
+    rows = Math.max(rows, (await rowSeqs(page)).length);
+  };
+  await page.mouse.move(600, 500);
+  for (let i = 0; i < 60; i++) {
+    await page.mouse.wheel(0, 400 + i * 60);
+    if (i % 6 === 0) await look();
+  }
+  for (const share of [0.2, 0.9, 0.5, 1, 0.01]) {
+    await feed.evaluate((element, share) => element.scrollTo(0, element.scrollHeight * share), share);
+    await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))));
+    await look();
+  }
+  const seqs = await rowSeqs(page);
+  assert.ok(seqs.length > 20, "rows are shown where one has scrolled to");
+  assert.deepEqual(seqs, [...seqs].sort((a, b) => b - a), "newest first");
+  const tasks = await page.evaluate(() => globalThis.tasks);
+  t.diagnostic(`${rows} rows in the page at most; longest task while scrolling ${Math.max(0, ...tasks)} ms`);
+  assert.ok(rows <= 200, `${rows} rows`);
+  assert.ok(Math.max(0, ...tasks) <= 100, `tasks of ${tasks.join(", ")} ms`);
+  assertQuiet(page);
+});
+
+test("a paused feed stands still, counts what arrives, and then shows it", async (t) => {
+  const kymo = await Kymo.serve(t);
+  const page = await openRoom(t, browser, kymo);
+  const { last } = await kymo.store([{ type: "a", source: "t" }]);
+  await waitForRow(page, last);
+  await focusFeed(page);
+  await page.keyboard.press("Space");
+  assert.match(page.url(), /paused=1/);
+  const before = await rowSeqs(page);
+  const added = await kymo.store([{ type: "b", source: "t" }, { type: "c", source: "t" }]);
+  await page.getByRole("button", { name: /Paused, [1-9]/ }).waitFor();
+  assert.deepEqual(await rowSeqs(page), before);
+  await page.keyboard.press("Space");
+  await waitForRow(page, added.last);
+  assertQuiet(page);
+});
+
+test("scrolled away, the feed keeps its place and says how many are new", async (t) => {
+  const kymo = await Kymo.serve(t);
+  await kymo.store(Array.from({ length: 300 }, (_, i) => ({ type: "x", source: "t", data: { i } })));
+  const page = await openRoom(t, browser, kymo);
+  await page.locator("[data-feed]").evaluate((element) => element.scrollTo(0, 3000));
+  await until("it has scrolled", async () => !(await rowSeqs(page)).includes(300));
+  const place = await rowSeqs(page);
+  const { last } = await kymo.store(Array.from({ length: 7 }, () => ({ type: "y", source: "t" })));
+  await page.getByRole("button", { name: /\d+ new/ }).click();
+  await waitForRow(page, last);
+  assert.ok(!place.includes(last));
+  assertQuiet(page);
+});
+
+const median = (figures) => [...figures].sort((a, b) => a - b)[Math.floor(figures.length / 2)];
