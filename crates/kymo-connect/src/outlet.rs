@@ -1,0 +1,170 @@
+//! Where a source's events go.
+//!
+//! A source hands over events in order and waits: what slows the other side down slows the source, and nothing piles
+//! up between them. Busy hubs and full disks are waited for here, so that no source has to know them.
+
+use std::{future::Future, pin::Pin, time::Duration};
+
+use kymo_event::Event;
+use kymo_hub::{Hub, Principal, PublishError, Rejected};
+
+/// What comes of handing events over.
+pub type Emitted<'a, T> = Pin<Box<dyn Future<Output = Result<T, String>> + Send + 'a>>;
+
+/// Where a source's events go: the hub in the same process, or a server elsewhere.
+pub trait Outlet: Send + Sync + 'static {
+    /// Hands events over in order; done when they are durable (or were kept for later). Waits and retries by itself
+    /// when the other side is busy; an error is final for these events and was already reported.
+    fn emit<'a>(
+        &'a self,
+        events: Vec<Event<'static>>,
+    ) -> Pin<Box<dyn Future<Output = Result<(), String>> + Send + 'a>>;
+
+    /// The same for a source that keeps what was refused: those events are named in the answer instead of reported.
+    /// An outlet that cannot tell them apart answers for all of them.
+    fn emit_each<'a>(&'a self, events: Vec<Event<'static>>) -> Emitted<'a, Vec<Refused>> {
+        Box::pin(async move { self.emit(events).await.map(|()| Vec::new()) })
+    }
+
+    /// Reports a happening of Kymo's own (`kymo.*`). Never waits, never fails.
+    fn note(&self, event: Event<'static>) {
+        tracing::warn!(kind = %event.kind, data = event.data.as_deref().unwrap_or(""), "note");
+    }
+}
+
+/// An event that was not taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// Index among the events handed over.
+    pub index: usize,
+    /// Stable.
+    pub code: String,
+    /// What happened and what to do.
+    pub message: String,
+}
+
+/// The hub of this process.
+pub struct HubOutlet {
+    hub: Hub,
+    owner: Principal,
+    door: &'static str,
+}
+
+impl HubOutlet {
+    /// As the owner, at this door (`watch`, `spool`).
+    #[must_use]
+    pub fn new(hub: Hub, door: &'static str) -> Self {
+        Self {
+            hub,
+            owner: Principal::owner(),
+            door,
+        }
+    }
+
+    async fn deliver(&self, events: &[Event<'static>]) -> Result<Vec<Refused>, String> {
+        let mut patience = Patience::default();
+        loop {
+            let mut intake = self.hub.intake(&self.owner, self.door);
+            for (index, event) in events.iter().enumerate() {
+                intake.event(index, event.clone());
+            }
+            match intake.commit().await {
+                Ok(receipt) => return Ok(receipt.rejected.into_iter().map(Refused::from).collect()),
+                Err(error) => patience.wait(error, self.door).await?,
+            }
+        }
+    }
+}
+
+impl Outlet for HubOutlet {
+    fn emit<'a>(
+        &'a self,
+        events: Vec<Event<'static>>,
+    ) -> Pin<Box<dyn Future<Output = Result<(), String>> + Send + 'a>> {
+        Box::pin(async move {
+            let refused = self.deliver(&events).await?;
+            let Some(first) = refused.first() else {
+                return Ok(());
+            };
+            self.note(refusal_note(self.door, &refused, first));
+            Err(format!(
+                "{} of {} events were refused: {}",
+                refused.len(),
+                events.len(),
+                first.message
+            ))
+        })
+    }
+
+    fn emit_each<'a>(&'a self, events: Vec<Event<'static>>) -> Emitted<'a, Vec<Refused>> {
+        Box::pin(async move { self.deliver(&events).await })
+    }
+
+    fn note(&self, event: Event<'static>) {
+        self.hub.note(event);
+    }
+}
+
+impl From<Rejected> for Refused {
+    fn from(rejected: Rejected) -> Self {
+        Self {
+            index: rejected.index,
+            code: rejected.code.to_owned(),
+            message: rejected.message,
+        }
+    }
+}
+
+fn refusal_note(door: &str, refused: &[Refused], first: &Refused) -> Event<'static> {
+    let data = serde_json::json!({
+        "door": door, "refused": refused.len(), "code": first.code, "message": first.message,
+    });
+    let mut note = Event::new("kymo.source.refused", "kymo");
+    note.level = kymo_event::Level::Warn;
+    note.data = Some(data.to_string().into());
+    note
+}
+
+/// How long to wait before the next try; longer each time a fault stays.
+#[derive(Default)]
+struct Patience {
+    tries: u32,
+}
+
+impl Patience {
+    const LONGEST: Duration = Duration::from_secs(5);
+
+    /// Waits out what passes by itself; gives back what does not.
+    async fn wait(&mut self, error: PublishError, door: &str) -> Result<(), String> {
+        let asked = match &error {
+            PublishError::Busy { retry_after_s } => Duration::from_secs(u64::from(*retry_after_s)),
+            PublishError::DiskFull | PublishError::Unwritable(_) => Duration::from_secs(1),
+            PublishError::Closing | PublishError::NotAllowed => return Err(error.to_string()),
+        };
+        if self.tries == 0 {
+            tracing::warn!(door, %error, "events wait");
+        }
+        let grown = Duration::from_millis(50 << self.tries.min(7));
+        self.tries += 1;
+        tokio::time::sleep(grown.min(asked).min(Self::LONGEST)).await;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_busy_hub_is_waited_for_and_a_closing_one_is_not() {
+        let mut patience = Patience::default();
+        assert!(
+            patience
+                .wait(PublishError::Busy { retry_after_s: 1 }, "watch")
+                .await
+                .is_ok()
+        );
+        assert!(patience.wait(PublishError::DiskFull, "watch").await.is_ok());
+        assert!(patience.wait(PublishError::Closing, "watch").await.is_err());
+    }
+}

@@ -1,0 +1,23 @@
+//! The file watch: what really happens in folders.
+//!
+//! One thread per folder looks and decides; one task hands the events on. What slows the outlet down slows the
+//! looking, and hints that pile up meanwhile become one per path, so that memory stays bounded whatever happens.
+
+mod allowance;
+mod content;
+mod decide;
+mod ears;
+mod folder;
+mod hints;
+mod language;
+mod pending;
+mod report;
+mod rules;
+mod scan;
+mod scratch;
+mod service;
+mod settings;
+mod tree;
+
+pub use service::{Watch, WatchError, WatchStatus};
+pub use settings::WatchSettings;

@@ -1,0 +1,10 @@
+//! The sources against the real file system and the real `git`.
+
+mod collector;
+mod editors;
+mod files;
+mod git;
+mod ignores;
+mod limits;
+mod rig;
+mod spools;
