@@ -1,6 +1,9 @@
 //! What the parts of an open ledger share.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 
 use kymo_event::LedgerId;
 use parking_lot::Mutex;
@@ -10,8 +13,10 @@ use crate::{
     clock::Clock,
     disk::Disk,
     folder::{Folder, Identity},
+    indexer::Feed,
     notices::Notices,
     queue::Queue,
+    reader::Source,
     segments::Segments,
 };
 
@@ -25,6 +30,22 @@ pub(crate) struct Core {
     pub(crate) identity: Mutex<Identity>,
     pub(crate) segments: Arc<Segments>,
     pub(crate) queue: Queue,
+    pub(crate) feed: Feed,
     pub(crate) notices: Arc<Notices>,
+    /// Retention keeps segments with events from here on, whatever the settings.
+    pub(crate) needed_from: AtomicU64,
     pub(crate) on_commit: Mutex<Option<OnCommit>>,
+}
+
+impl Core {
+    pub(crate) fn needed_from(&self) -> u64 {
+        self.needed_from.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn source(&self) -> Source {
+        Source {
+            segments: self.segments.clone(),
+            notices: self.notices.clone(),
+        }
+    }
 }

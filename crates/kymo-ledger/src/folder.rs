@@ -11,6 +11,7 @@ use crate::{
     OpenError,
     chain::Chain,
     disk::{self, Disk, FileEntry},
+    segments::Kept,
 };
 
 /// The format this program writes.
@@ -200,8 +201,15 @@ impl Identity {
         self.former_ids.push(former);
     }
 
-    pub(crate) fn first_kept(&self) -> u64 {
-        self.retained.as_ref().map_or(1, |retained| retained.first.get())
+    /// Where the ledger begins.
+    pub(crate) fn kept(&self) -> Kept {
+        Kept {
+            from: self.retained.as_ref().map_or(1, |retained| retained.first.get()),
+            chain: self
+                .retained
+                .as_ref()
+                .map_or(Chain::START, |retained| retained.chain),
+        }
     }
 }
 

@@ -1,22 +1,32 @@
 //! The log of one folder: the handle that everything else is reached by.
 
-use std::{path::Path, sync::Arc, thread::JoinHandle};
+use std::{
+    io,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    thread::JoinHandle,
+};
 
-use kymo_event::{Batch, Filter, LedgerId, Seq};
+use kymo_event::{Batch, Filter, IdKey, LedgerId, Micros, Seq};
 use parking_lot::Mutex;
 
 use crate::{
-    AppendError, Appended, Clock, LedgerSettings, OnCommit, OnNotice, OpenError, Reader, SystemClock,
+    AppendError, Appended, ChainHead, Clock, Durability, LedgerSettings, OnCommit, OnNotice, OpenError,
+    ReadError, Reader, SystemClock,
     core::Core,
-    disk::{Access, Disk, RealDisk},
-    folder::{Folder, Identity, SegmentFiles},
+    disk::{Disk, RealDisk},
+    folder::{Folder, Identity},
+    indexer::{Feed, Indexer},
     lock::{self, Lock},
+    lookups,
     notices::Notices,
+    open,
     queue::{Pending, Queue},
-    recover::{self, Known},
-    segment::Segment,
-    segments::Segments,
-    writer::{Current, Writer},
+    recover, retention,
+    writer::Writer,
 };
 
 /// The log. Clones share it; the writer stops when [`Ledger::close`] is called or the last clone is dropped.
@@ -33,6 +43,7 @@ struct Inner {
 /// What a closed ledger has no more.
 struct Running {
     writer: JoinHandle<()>,
+    indexer: JoinHandle<()>,
     _lock: Lock,
 }
 
@@ -76,26 +87,30 @@ impl Ledger {
             Some(identity) => identity,
             None => create(&*disk, &*clock, &folder)?,
         };
-        let opened = open_segments(&disk, &folder, &identity, &notices)?;
+        let opened = open::segments(&disk, &folder, &identity, &notices)?;
         recover::rename_if_behind(&*disk, &folder, &mut identity, opened.segments.head(), &notices)?;
         let core = Arc::new(Core {
             disk,
             clock,
             folder,
             queue: Queue::new(settings.queue_bytes_max),
+            feed: Feed::default(),
             settings,
             id: identity.id.clone(),
             identity: Mutex::new(identity),
             segments: Arc::new(opened.segments),
             notices,
+            needed_from: AtomicU64::new(u64::MAX),
             on_commit: Mutex::default(),
         });
         let writer = Writer::new(core.clone(), opened.current, opened.newest);
-        let writer = std::thread::Builder::new()
-            .name("kymo-writer".to_owned())
-            .spawn(move || writer.run())
-            .map_err(OpenError::io(data))?;
-        let running = Mutex::new(Some(Running { writer, _lock: lock }));
+        let indexer = Indexer::new(core.clone());
+        let running = Running {
+            writer: spawn("kymo-writer", data, move || writer.run())?,
+            indexer: spawn("kymo-indexer", data, move || indexer.run())?,
+            _lock: lock,
+        };
+        let running = Mutex::new(Some(running));
         Ok(Self {
             inner: Arc::new(Inner { core, running }),
         })
@@ -128,9 +143,15 @@ impl Ledger {
         Seq::new(self.core().segments.first()).unwrap_or(Seq::FIRST)
     }
 
+    /// Bytes on disk (segments and sidecars).
+    #[must_use]
+    pub fn size_bytes(&self) -> u64 {
+        self.core().segments.size()
+    }
+
     /// The level every append reaches.
     #[must_use]
-    pub fn durability(&self) -> crate::Durability {
+    pub fn durability(&self) -> Durability {
         self.core().settings.durability
     }
 
@@ -147,14 +168,53 @@ impl Ledger {
     #[must_use]
     pub fn read(&self, from: Seq, filter: &Filter) -> Reader {
         let core = self.core();
-        Reader::forward(core.segments.clone(), core.notices.clone(), from, filter)
+        Reader::forward(core.source(), from, filter)
     }
 
     /// The same, backwards from `from` downwards, newest first.
     #[must_use]
     pub fn read_back(&self, from: Seq, filter: &Filter) -> Reader {
         let core = self.core();
-        Reader::backward(core.segments.clone(), core.notices.clone(), from, filter)
+        Reader::backward(core.source(), from, filter)
+    }
+
+    /// The first seq recorded at or after `time`; `head + 1` if none.
+    pub fn seq_at(&self, time: Micros) -> Result<Seq, ReadError> {
+        lookups::seq_at(&self.core().source(), time)
+    }
+
+    /// Newest `count` idempotency keys with their seqs, from the sidecars (plus the unindexed tail), oldest first.
+    #[must_use]
+    pub fn recent_ids(&self, count: usize) -> Vec<(IdKey, Seq)> {
+        lookups::recent_ids(&self.core().source(), count).unwrap_or_else(|error| {
+            tracing::error!(%error, "ids could not be read; repeats of older events may be stored again");
+            Vec::new()
+        })
+    }
+
+    /// Seqs below `before` whose sidecar says the key may be there (confirm by reading the line), oldest first.
+    /// Blocking.
+    #[must_use]
+    pub fn find_id(&self, key: IdKey, before: Seq) -> Vec<Seq> {
+        lookups::find_id(&self.core().source(), key, before).unwrap_or_else(|error| {
+            tracing::error!(%error, "ids could not be read; a repeat of an older event may be stored again");
+            Vec::new()
+        })
+    }
+
+    /// Head seq, and the chain hash up to it, the partial last block included.
+    pub fn chain_head(&self) -> Result<ChainHead, ReadError> {
+        lookups::chain_head(&self.core().segments)
+    }
+
+    /// Keeps every segment with events from `seq` on, whatever the settings say: a fold has not yet taken them in.
+    pub fn keep_from(&self, seq: Seq) {
+        self.core().needed_from.store(seq.get(), Ordering::Relaxed);
+    }
+
+    /// Runs retention and compression now (the owner calls this every minute).
+    pub fn maintain(&self) -> io::Result<()> {
+        retention::retire(self.core())
     }
 
     /// Writes what is queued, syncs, writes the sidecar, releases the lock. Blocking.
@@ -166,10 +226,13 @@ impl Ledger {
 impl Inner {
     fn close(&self) {
         self.core.queue.close();
-        if let Some(running) = self.running.lock().take()
-            && running.writer.join().is_err()
-        {
-            tracing::error!("the ledger's writer panicked");
+        let Some(running) = self.running.lock().take() else {
+            return;
+        };
+        let writer = running.writer.join();
+        self.core.feed.close();
+        if writer.is_err() || running.indexer.join().is_err() {
+            tracing::error!("a thread of the ledger panicked");
         }
     }
 }
@@ -180,85 +243,17 @@ impl Drop for Inner {
     }
 }
 
+fn spawn(name: &str, data: &Path, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, OpenError> {
+    std::thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(work)
+        .map_err(OpenError::io(data))
+}
+
 fn create(disk: &dyn Disk, clock: &dyn Clock, folder: &Folder) -> Result<Identity, OpenError> {
     let identity = Identity::fresh(clock.now());
     identity
         .save(disk, folder)
         .map_err(OpenError::io(folder.identity()))?;
     Ok(identity)
-}
-
-struct Opened {
-    segments: Segments,
-    current: Option<Current>,
-    newest: Option<kymo_event::Micros>,
-}
-
-fn open_segments(
-    disk: &Arc<dyn Disk>,
-    folder: &Folder,
-    identity: &Identity,
-    notices: &Notices,
-) -> Result<Opened, OpenError> {
-    let mut files = folder.list(&**disk).map_err(OpenError::io(folder.ledger()))?;
-    let kept = identity.first_kept();
-    let mut opened = Opened {
-        segments: Segments::new(Vec::new(), kept - 1, kept),
-        current: None,
-        newest: None,
-    };
-    let last = files.pop();
-    for (index, file) in files.iter().enumerate() {
-        let next = files
-            .get(index + 1)
-            .or(last.as_ref())
-            .map_or(0, |next| next.first);
-        let end = crate::segment::End {
-            last: next - 1,
-            bytes: file.plain.unwrap_or(0),
-        };
-        let segment = Segment::new(disk.clone(), folder.clone(), file.first, end);
-        segment.complete();
-        opened.segments.add(Arc::new(segment));
-        opened.segments.publish(next - 1);
-    }
-    if let Some(last) = last {
-        open_last(disk, folder, &last, notices, &mut opened)?;
-    }
-    Ok(opened)
-}
-
-fn open_last(
-    disk: &Arc<dyn Disk>,
-    folder: &Folder,
-    last: &SegmentFiles,
-    notices: &Notices,
-    opened: &mut Opened,
-) -> Result<(), OpenError> {
-    let path = folder.segment(last.first);
-    let at = || OpenError::io(path.clone());
-    let file = disk.open(&path, Access::Write).map_err(at())?;
-    let known = Known {
-        next: last.first,
-        offset: 0,
-        newest: None,
-    };
-    let tail = recover::tail(&file, known).map_err(at())?;
-    let cut =
-        tail.unfinished == 0 || recover::quarantine(&**disk, folder, last.first, &*file, &tail, notices)?;
-    file.sync_data().map_err(at())?;
-    opened.newest = tail.newest;
-    if tail.end.last < last.first {
-        return Ok(());
-    }
-    let segment = Arc::new(Segment::new(disk.clone(), folder.clone(), last.first, tail.end));
-    opened.segments.add(segment.clone());
-    opened.segments.publish(tail.end.last);
-    opened.current = cut.then_some(Current {
-        segment,
-        file,
-        end: tail.end,
-        listed: true,
-    });
-    Ok(())
 }

@@ -26,6 +26,17 @@ pub(crate) struct Known {
     pub(crate) newest: Option<Micros>,
 }
 
+impl Known {
+    /// Nothing of the segment that begins at `first` is known.
+    pub(crate) fn nothing(first: u64) -> Self {
+        Self {
+            next: first,
+            offset: 0,
+            newest: None,
+        }
+    }
+}
+
 /// The end of a segment as it was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Tail {

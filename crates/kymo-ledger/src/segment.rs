@@ -1,25 +1,30 @@
-//! One file of lines: from which seq, up to where it is durable, and how its bytes are read.
+//! One file of lines: from which seq, up to where it is durable, and how its bytes and its index are read.
 //!
-//! `segments` holds them in order. A segment's file is opened when somebody reads it and closed when nobody does, so
-//! that a long ledger costs no file handles.
+//! `segments` holds them in order. A segment's files are opened when somebody reads them and closed when nobody does,
+//! so that a long ledger costs no file handles.
 
 use std::{
     io,
     path::PathBuf,
     sync::{
-        Arc, Weak,
-        atomic::{AtomicBool, Ordering},
+        Arc, OnceLock, Weak,
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 
 use parking_lot::Mutex;
 
 use crate::{
+    build,
+    chain::Chain,
     disk::{self, Access, Disk, DiskFile},
     folder::Folder,
+    index::{FileHead, Index, IndexBytes, Records, SegmentSummary, trailer},
 };
 
 /// How far a segment reaches: its last seq (`first - 1` while empty) and its bytes. Nothing behind is ever read.
+///
+/// A segment that is not the last reaches to the next one's first seq, whatever is missing in between.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct End {
     pub(crate) last: u64,
@@ -33,7 +38,12 @@ pub(crate) struct Segment {
     folder: Folder,
     end: Mutex<End>,
     complete: AtomicBool,
-    open: Mutex<Weak<Data>>,
+    data: Mutex<Weak<Data>>,
+    /// The index while it grows.
+    growing: Mutex<Option<Arc<Index>>>,
+    index: Mutex<Weak<Index>>,
+    summary: OnceLock<SegmentSummary>,
+    index_bytes: AtomicU64,
 }
 
 impl Segment {
@@ -44,7 +54,11 @@ impl Segment {
             folder,
             end: Mutex::new(end),
             complete: AtomicBool::new(false),
-            open: Mutex::new(Weak::new()),
+            data: Mutex::default(),
+            growing: Mutex::default(),
+            index: Mutex::default(),
+            summary: OnceLock::new(),
+            index_bytes: AtomicU64::new(0),
         }
     }
 
@@ -70,6 +84,11 @@ impl Segment {
         self.folder.segment(self.first)
     }
 
+    /// Where its index is.
+    pub(crate) fn index_path(&self) -> PathBuf {
+        self.folder.index(self.first)
+    }
+
     /// The name of its file in the ledger folder.
     pub(crate) fn file_name(&self) -> String {
         let path = self.path();
@@ -79,15 +98,134 @@ impl Segment {
             .into_owned()
     }
 
-    /// Its bytes, opened if nobody has them open.
+    /// The name of its index in the ledger folder.
+    pub(crate) fn index_name(&self) -> String {
+        let path = self.index_path();
+        path.file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned()
+    }
+
+    /// The bytes of the index as they are on disk.
+    pub(crate) fn stored_index(&self) -> io::Result<Option<Vec<u8>>> {
+        match disk::read_all(&*self.disk, &self.index_path()) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            bytes => bytes.map(Some),
+        }
+    }
+
+    /// Bytes on disk, index included.
+    pub(crate) fn size(&self) -> u64 {
+        self.end().bytes + self.index_bytes.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_index_size(&self, bytes: u64) {
+        self.index_bytes.store(bytes, Ordering::Relaxed);
+    }
+
+    /// Removes its files; who has them open can still read them.
+    pub(crate) fn remove(&self) -> io::Result<()> {
+        let files = [self.path(), self.folder.compressed(self.first), self.index_path()];
+        files.iter().try_for_each(|path| match self.disk.remove(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        })
+    }
+
+    /// Its bytes, opened if nobody has them open. A file that is not there has none.
     pub(crate) fn data(&self) -> io::Result<Arc<Data>> {
-        let mut open = self.open.lock();
+        let mut open = self.data.lock();
         if let Some(data) = open.upgrade() {
             return Ok(data);
         }
-        let data = Arc::new(Data::Plain(self.disk.open(&self.path(), Access::Read)?));
+        let data = match self.disk.open(&self.path(), Access::Read) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Arc::new(Data::Missing)),
+            file => Arc::new(Data::Plain(file?)),
+        };
         *open = Arc::downgrade(&data);
         Ok(data)
+    }
+
+    /// Shows readers the index that grows with the segment; `None` once it is sealed.
+    pub(crate) fn set_growing(&self, index: Option<Arc<Index>>) {
+        *self.growing.lock() = index;
+    }
+
+    pub(crate) fn growing(&self) -> Option<Arc<Index>> {
+        self.growing.lock().clone()
+    }
+
+    /// Its index. Where a sealed segment's is missing or damaged, one is made from the lines, in memory only.
+    pub(crate) fn index(&self) -> io::Result<Arc<Index>> {
+        if let Some(index) = self.growing() {
+            return Ok(index);
+        }
+        if !self.is_complete() {
+            let nothing = Records::none(FileHead {
+                first: self.first,
+                chain: Chain::START,
+            });
+            return Ok(Arc::new(Index::growing(IndexBytes::Memory(Vec::new()), nothing)));
+        }
+        let mut open = self.index.lock();
+        if let Some(index) = open.upgrade() {
+            return Ok(index);
+        }
+        let index = Arc::new(match self.index_on_disk()? {
+            Some(index) => index,
+            None => self.index_from_lines()?,
+        });
+        *open = Arc::downgrade(&index);
+        Ok(index)
+    }
+
+    fn index_on_disk(&self) -> io::Result<Option<Index>> {
+        let Some(bytes) = self.open_index()? else {
+            return Ok(None);
+        };
+        let sealed = Index::sealed(bytes)?.filter(|(_, summary)| self.fits(summary));
+        Ok(sealed.map(|(index, _)| index))
+    }
+
+    // The chain before the segment is not known here; who needs the chain makes the index in order (`chains`).
+    fn index_from_lines(&self) -> io::Result<Index> {
+        tracing::warn!(segment = self.first, "a segment is read without its index");
+        let bytes = build::index(self, Chain::START)?;
+        let sealed = Index::sealed(IndexBytes::Memory(bytes))?;
+        sealed
+            .map(|(index, _)| index)
+            .ok_or_else(|| io::Error::other("an index just made cannot be read"))
+    }
+
+    fn open_index(&self) -> io::Result<Option<IndexBytes>> {
+        match self.disk.open(&self.index_path(), Access::Read) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            file => file.map(IndexBytes::File).map(Some),
+        }
+    }
+
+    fn fits(&self, summary: &SegmentSummary) -> bool {
+        summary.first == self.first && summary.last <= self.end().last
+    }
+
+    /// What the index on disk says of the whole segment; `None` while it is not sealed, or where it is damaged.
+    pub(crate) fn summary(&self) -> io::Result<Option<SegmentSummary>> {
+        if let Some(summary) = self.summary.get() {
+            return Ok(Some(*summary));
+        }
+        if !self.is_complete() {
+            return Ok(None);
+        }
+        let Some(bytes) = self.open_index()? else {
+            return Ok(None);
+        };
+        let summary = trailer(&bytes)?.filter(|summary| self.fits(summary));
+        if let Some(summary) = summary {
+            self.set_index_size(bytes.len()?);
+            let _ = self.summary.set(summary);
+        }
+        Ok(summary)
     }
 }
 
@@ -95,6 +233,8 @@ impl Segment {
 pub(crate) enum Data {
     /// The file of lines itself.
     Plain(Arc<dyn DiskFile>),
+    /// There is no file.
+    Missing,
 }
 
 impl Data {
@@ -102,6 +242,14 @@ impl Data {
     pub(crate) fn read(&self, into: &mut Vec<u8>, offset: u64, bytes: usize) -> io::Result<usize> {
         match self {
             Self::Plain(file) => disk::read_full(&**file, into, offset, bytes),
+            Self::Missing => Ok(0),
+        }
+    }
+
+    pub(crate) fn len(&self) -> io::Result<u64> {
+        match self {
+            Self::Plain(file) => file.len(),
+            Self::Missing => Ok(0),
         }
     }
 }

@@ -5,24 +5,30 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 
-use crate::segment::Segment;
+use crate::{chain::Chain, segment::Segment};
 
 /// The segments, oldest first. Each reaches up to the next one's first seq; what is missing in between is a hole.
 pub(crate) struct Segments {
     list: RwLock<Vec<Arc<Segment>>>,
     head: AtomicU64,
-    /// Everything below was removed by retention.
-    kept_from: AtomicU64,
+    kept: Mutex<Kept>,
+}
+
+/// Where the ledger begins since retention removed what was before, and the chain up to there.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Kept {
+    pub(crate) from: u64,
+    pub(crate) chain: Chain,
 }
 
 impl Segments {
-    pub(crate) fn new(list: Vec<Arc<Segment>>, head: u64, kept_from: u64) -> Self {
+    pub(crate) fn new(kept: Kept) -> Self {
         Self {
-            list: RwLock::new(list),
-            head: AtomicU64::new(head),
-            kept_from: AtomicU64::new(kept_from),
+            list: RwLock::default(),
+            head: AtomicU64::new(kept.from - 1),
+            kept: Mutex::new(kept),
         }
     }
 
@@ -45,9 +51,15 @@ impl Segments {
             .map_or(head + 1, |segment| segment.first.min(head + 1))
     }
 
-    /// Where the ledger begins since retention removed what was before.
-    pub(crate) fn kept_from(&self) -> u64 {
-        self.kept_from.load(Ordering::Acquire)
+    /// Where it begins.
+    pub(crate) fn kept(&self) -> Kept {
+        *self.kept.lock()
+    }
+
+    /// Forgets the segments before `kept`; they were removed by retention.
+    pub(crate) fn retire(&self, kept: Kept) {
+        *self.kept.lock() = kept;
+        self.list.write().retain(|segment| segment.first >= kept.from);
     }
 
     pub(crate) fn add(&self, segment: Arc<Segment>) {
@@ -58,17 +70,21 @@ impl Segments {
         self.list.read().last().cloned()
     }
 
+    /// Bytes on disk.
+    pub(crate) fn size(&self) -> u64 {
+        self.list.read().iter().map(|segment| segment.size()).sum()
+    }
+
     pub(crate) fn all(&self) -> Vec<Arc<Segment>> {
         self.list.read().clone()
     }
 
-    /// The segment that has (or would have) `seq`, and the last seq before the next one begins.
-    pub(crate) fn of(&self, seq: u64) -> Option<(Arc<Segment>, u64)> {
+    /// The segment that has `seq`, or would have it.
+    pub(crate) fn of(&self, seq: u64) -> Option<Arc<Segment>> {
         let list = self.list.read();
         let index = list
             .partition_point(|segment| segment.first <= seq)
             .checked_sub(1)?;
-        let reach = list.get(index + 1).map_or(u64::MAX, |next| next.first - 1);
-        Some((list[index].clone(), reach))
+        Some(list[index].clone())
     }
 }

@@ -4,16 +4,17 @@
 //! nothing of the group is acknowledged, what was written of it is cut off, and the next group begins a new segment:
 //! a page whose sync failed is never believed.
 
-use std::{io, sync::Arc, time::Instant};
+use std::{io, ops::Range, sync::Arc, time::Instant};
 
 use kymo_event::{Micros, Seq};
 
 use crate::{
-    AppendError, Appended, Durability, Notice,
+    AppendError, Appended, Durability, Lines, Notice,
     clock::Stamp,
     core::Core,
     disk::{self, Access, DiskFile},
     group::{self, Group},
+    indexer::Fed,
     queue::{Pending, Taken},
     segment::{End, Segment},
     settings::{GATHER, RELAXED_SYNC},
@@ -41,6 +42,8 @@ pub(crate) struct Writer {
     failing: bool,
     unsynced_since: Option<Instant>,
     several: bool,
+    /// What the group at hand put where, for the indexer.
+    written: Vec<Fed>,
 }
 
 impl Writer {
@@ -55,6 +58,7 @@ impl Writer {
             failing: false,
             unsynced_since: None,
             several: false,
+            written: Vec::new(),
         }
     }
 
@@ -108,6 +112,7 @@ impl Writer {
     /// Makes the group durable, or leaves nothing of it.
     fn write(&mut self, group: &Group) -> io::Result<()> {
         let mut full = Vec::new();
+        self.written.clear();
         match self.write_parts(group, &mut full) {
             Ok(()) => {
                 self.list(full);
@@ -124,13 +129,17 @@ impl Writer {
     fn write_parts(&mut self, group: &Group, full: &mut Vec<Current>) -> io::Result<()> {
         let (mut lines, mut bytes) = (0, 0);
         for roll in &group.rolls {
-            self.write_part(lines, &group.lines.bytes[bytes..roll.bytes], roll.lines - lines)?;
+            self.write_part(&group.lines, lines..roll.lines, bytes..roll.bytes)?;
             (lines, bytes) = (roll.lines, roll.bytes);
             self.sync_current()?;
             full.extend(self.current.take());
         }
         if bytes < group.lines.bytes.len() {
-            self.write_part(lines, &group.lines.bytes[bytes..], group.lines.len() - lines)?;
+            self.write_part(
+                &group.lines,
+                lines..group.lines.len(),
+                bytes..group.lines.bytes.len(),
+            )?;
             match self.core.settings.durability {
                 Durability::Fsync => self.sync_current()?,
                 Durability::Relaxed => {
@@ -141,14 +150,20 @@ impl Writer {
         Ok(())
     }
 
-    fn write_part(&mut self, lines_before: usize, bytes: &[u8], lines: usize) -> io::Result<()> {
+    fn write_part(&mut self, all: &Lines, lines: Range<usize>, bytes: Range<usize>) -> io::Result<()> {
         let current = match &mut self.current {
             Some(current) => current,
-            none => none.insert(begin(&self.core, self.next + lines_before as u64)?),
+            none => none.insert(begin(&self.core, self.next + lines.start as u64)?),
         };
-        disk::write_full(&*current.file, bytes, current.end.bytes)?;
+        disk::write_full(&*current.file, &all.bytes[bytes.clone()], current.end.bytes)?;
         current.end.bytes += bytes.len() as u64;
-        current.end.last += lines as u64;
+        current.end.last += lines.len() as u64;
+        self.written.push(Fed {
+            lines: all.clone(),
+            from: lines.start,
+            to: lines.end,
+            segment: current.segment.clone(),
+        });
         Ok(())
     }
 
@@ -213,6 +228,7 @@ impl Writer {
             }));
             first = next;
         }
+        self.written.drain(..).for_each(|fed| self.core.feed.offer(fed));
     }
 
     fn refuse(&mut self, pending: Vec<Pending>, error: io::Error) {
@@ -222,6 +238,7 @@ impl Writer {
                 message: error.to_string(),
             });
         }
+        self.written.clear();
         let error = AppendError::from(error);
         for Pending { done, .. } in pending {
             done(Err(error.clone()));

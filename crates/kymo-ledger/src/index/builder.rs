@@ -1,0 +1,301 @@
+//! Makes block records from lines, in order. What it writes depends on the lines and on nothing else.
+
+use kymo_event::{IdKey, LineView, Micros};
+
+use super::{
+    block::{BlockHead, HAS_BACKFILL, HAS_LOST, HAS_PRESENT, Parts},
+    columns::{self, BACKFILL, COUNT, Columns, KEYS, LENGTH, LEVEL, LOST, SOURCE, TYPE},
+    dictionary::OTHER,
+    ids,
+    keys::{HASHED, hash_in, short},
+    summary::{self, Names},
+};
+use crate::{chain::Chain, settings::BLOCK_EVENTS};
+
+/// The index of one segment in the making.
+pub(crate) struct IndexBuilder {
+    chain: Chain,
+    names: Names,
+    block: Block,
+    finished: Vec<(BlockHead, Vec<u8>)>,
+}
+
+impl IndexBuilder {
+    /// Begins before line `next` at `offset` of a segment, with the names met until there.
+    pub(crate) fn new(next: u64, offset: u64, chain: Chain, names: Names) -> Self {
+        let known = (names.types.len(), names.sources.len());
+        Self {
+            chain,
+            names,
+            block: Block::new(next, offset, known),
+            finished: Vec::new(),
+        }
+    }
+
+    /// The next line, with its line feed.
+    pub(crate) fn line(&mut self, line: &[u8]) {
+        self.block.hasher.update(line);
+        self.block.row(&line[..line.len() - 1], &mut self.names);
+        self.close_if_full();
+    }
+
+    /// Bytes that hold no good line. They count to the next row, lost or not.
+    pub(crate) fn garbage(&mut self, bytes: &[u8]) {
+        self.block.hasher.update(bytes);
+        self.block.garbage += bytes.len();
+    }
+
+    /// The next `count` lines are not there.
+    pub(crate) fn lost(&mut self, count: u64) {
+        for _ in 0..count {
+            self.block.lost_row();
+            self.close_if_full();
+        }
+    }
+
+    /// The block records finished since the last call.
+    pub(crate) fn take(&mut self) -> Vec<(BlockHead, Vec<u8>)> {
+        std::mem::take(&mut self.finished)
+    }
+
+    /// The next seq it waits for.
+    pub(crate) fn next(&self) -> u64 {
+        self.block.first + self.block.rows() as u64
+    }
+
+    /// Where the next line begins in the segment.
+    pub(crate) fn offset(&self) -> u64 {
+        self.block.offset + self.block.bytes + self.block.garbage as u64
+    }
+
+    /// The chain up to the last finished block, and over the lines behind it as if their block ended here.
+    pub(crate) fn chain(&self) -> Chain {
+        match self.block.rows() {
+            0 => self.chain,
+            _ => self.chain.then(&self.block.hasher.root()),
+        }
+    }
+
+    /// Finishes the last block, however few lines it has: the segment ends here.
+    pub(crate) fn end(&mut self) {
+        if self.block.rows() > 0 {
+            self.close();
+        }
+    }
+
+    fn close_if_full(&mut self) {
+        if (self.next() - 1) % BLOCK_EVENTS == 0 {
+            self.close();
+        }
+    }
+
+    fn close(&mut self) {
+        let known = (self.names.types.len(), self.names.sources.len());
+        let next = Block::new(self.next(), self.offset(), known);
+        let block = std::mem::replace(&mut self.block, next);
+        let root = block.hasher.root();
+        self.chain = self.chain.then(&root);
+        self.finished.push(block.record(root, self.chain, &self.names));
+    }
+}
+
+/// The block that is being filled.
+struct Block {
+    first: u64,
+    offset: u64,
+    bytes: u64,
+    garbage: usize,
+    /// Names known before it.
+    known: (usize, usize),
+    columns: [Vec<u32>; COUNT],
+    hashes: [Hashes; HASHED.len()],
+    ids: Vec<(u16, IdKey)>,
+    times: Option<(i64, i64, i64)>,
+    time_text: [u8; Micros::TEXT_LEN],
+    levels: u8,
+    flags: u8,
+    hasher: BlockHasher,
+}
+
+impl Block {
+    fn new(first: u64, offset: u64, known: (usize, usize)) -> Self {
+        Self {
+            first,
+            offset,
+            bytes: 0,
+            garbage: 0,
+            known,
+            columns: std::array::from_fn(|_| Vec::with_capacity(BLOCK_EVENTS as usize)),
+            hashes: std::array::from_fn(|_| Hashes::default()),
+            ids: Vec::new(),
+            times: None,
+            time_text: [0; Micros::TEXT_LEN],
+            levels: 0,
+            flags: 0,
+            hasher: BlockHasher::default(),
+        }
+    }
+
+    fn rows(&self) -> usize {
+        self.columns[LENGTH].len()
+    }
+
+    fn row(&mut self, line: &[u8], names: &mut Names) {
+        self.length(line.len() + 1);
+        let Ok(view) = LineView::parse(line) else {
+            return self.unknown();
+        };
+        self.time(&view);
+        self.columns[TYPE].push(u32::from(names.types.number(&view.kind())));
+        self.columns[SOURCE].push(u32::from(names.sources.number(&view.source())));
+        self.level(&view);
+        for (place, key) in HASHED.into_iter().enumerate() {
+            let hash = hash_in(&view, key);
+            self.columns[KEYS + place].push(hash.map_or(0, |hash| u32::from(short(hash))));
+            self.hashes[place].add(hash);
+        }
+        self.id(&view);
+    }
+
+    fn lost_row(&mut self) {
+        self.length(0);
+        self.unknown();
+    }
+
+    /// A row of which only the length is known.
+    fn unknown(&mut self) {
+        self.flags |= HAS_LOST;
+        self.columns[TYPE].push(u32::from(OTHER));
+        self.columns[SOURCE].push(u32::from(OTHER));
+        self.columns[LEVEL].push(LOST);
+        self.columns[KEYS..].iter_mut().for_each(|column| column.push(0));
+    }
+
+    fn length(&mut self, bytes: usize) {
+        let bytes = bytes + std::mem::take(&mut self.garbage);
+        self.bytes += bytes as u64;
+        self.columns[LENGTH].push(u32::try_from(bytes).unwrap_or(u32::MAX));
+    }
+
+    fn time(&mut self, view: &LineView<'_>) {
+        // All events of a group share one time.
+        let text = view.recorded_text().as_bytes();
+        if self.time_text == text && self.times.is_some() {
+            return;
+        }
+        self.time_text.copy_from_slice(text);
+        let Micros(time) = view.recorded();
+        let (least, most, _) = self.times.unwrap_or((time, time, time));
+        self.times = Some((least.min(time), most.max(time), time));
+    }
+
+    fn level(&mut self, view: &LineView<'_>) {
+        let level = view.level() as u8;
+        self.levels |= 1 << level;
+        self.flags |= if view.backfill() {
+            HAS_BACKFILL
+        } else {
+            HAS_PRESENT
+        };
+        let backfill = if view.backfill() { BACKFILL } else { 0 };
+        self.columns[LEVEL].push(u32::from(level) | backfill);
+    }
+
+    fn id(&mut self, view: &LineView<'_>) {
+        if let Some(key) = ids::key_of(view) {
+            // A block has 1,024 rows.
+            self.ids.push(((self.rows() - 1) as u16, key));
+        }
+    }
+
+    fn record(self, root: [u8; 32], chain: Chain, names: &Names) -> (BlockHead, Vec<u8>) {
+        let hashes = self.hashes.map(|hashes| hashes.all);
+        let (mut summary, mut packed, mut ids) = (Vec::new(), Vec::new(), Vec::new());
+        let (types, sources) = (&self.columns[TYPE], &self.columns[SOURCE]);
+        summary::write(names, self.known, types, sources, &hashes, &mut summary);
+        Columns::write(&self.columns, &mut packed);
+        ids::write_rows(&self.ids, &mut ids);
+        let (time_min, time_max, time_last) = self.times.unwrap_or((i64::MAX, i64::MIN, i64::MIN));
+        let head = BlockHead {
+            first: self.first,
+            count: self.columns[LENGTH].len() as u32,
+            offset: self.offset,
+            bytes: self.bytes,
+            time_min,
+            time_max,
+            time_last,
+            root,
+            chain,
+            levels: self.levels,
+            flags: self.flags,
+            summary_len: super::fields::length(summary.len()),
+            columns_len: super::fields::length(packed.len()),
+            columns_crc: 0,
+            ids_len: super::fields::length(ids.len()),
+            ids_crc: 0,
+        };
+        let parts = Parts {
+            summary: &summary,
+            columns: &packed,
+            ids: &ids,
+        };
+        let mut record = Vec::with_capacity(head.record_len());
+        head.write(&parts, &mut record);
+        (head, record)
+    }
+}
+
+/// Hashes of a key's values in a block, each mostly once: a table of the last one met for each short hash leaves out
+/// the repeats that matter.
+struct Hashes {
+    all: Vec<u64>,
+    met: [u64; 256],
+}
+
+impl Default for Hashes {
+    fn default() -> Self {
+        Self {
+            all: Vec::new(),
+            met: [0; 256],
+        }
+    }
+}
+
+impl Hashes {
+    fn add(&mut self, hash: Option<u64>) {
+        let Some(hash) = hash else { return };
+        let met = &mut self.met[usize::from(short(hash))];
+        if *met != hash {
+            *met = hash;
+            self.all.push(hash);
+        }
+    }
+}
+
+/// Hashes a block in large pieces: line by line would cost a third of a core at full speed.
+#[derive(Default)]
+struct BlockHasher {
+    hasher: blake3::Hasher,
+    piece: Vec<u8>,
+}
+
+const PIECE: usize = 64 << 10;
+
+impl BlockHasher {
+    fn update(&mut self, bytes: &[u8]) {
+        self.piece.extend_from_slice(bytes);
+        if self.piece.len() >= PIECE {
+            self.hasher.update(&self.piece);
+            self.piece.clear();
+        }
+    }
+
+    fn root(&self) -> [u8; 32] {
+        let mut hasher = self.hasher.clone();
+        hasher.update(&self.piece);
+        hasher.finalize().into()
+    }
+}
+
+// The level column holds levels and flags side by side.
+const _: () = assert!(columns::LEVEL_BITS < BACKFILL && BACKFILL < LOST);

@@ -1,0 +1,325 @@
+//! An index as readers use it: the blocks of a segment in order, and their parts when somebody asks.
+//!
+//! Every part is read with its checksum. A part that fails it is `None`, and the reader goes to the lines instead.
+
+use std::{io, sync::Arc};
+
+use kymo_event::IdKey;
+use parking_lot::{Mutex, RwLock, RwLockReadGuard};
+
+use super::{
+    block::{BLOCK_HEAD, BlockEntry, BlockHead},
+    bloom::Bloom,
+    columns::Columns,
+    fields::Fields,
+    file_head::{FILE_HEAD, FileHead},
+    ids,
+    summary::{Names, Summary},
+    tables::{self, SegmentSummary, TRAILER, Table},
+};
+use crate::{
+    chain::Chain,
+    disk::{self, DiskFile},
+    settings::BLOCK_EVENTS,
+};
+
+/// Where an index is.
+pub(crate) enum IndexBytes {
+    /// In its file.
+    File(Arc<dyn DiskFile>),
+    /// Only here: made from the lines because the file is missing or damaged.
+    Memory(Vec<u8>),
+}
+
+impl IndexBytes {
+    /// `bytes` bytes from `offset`; `None` if there are fewer.
+    pub(crate) fn read(&self, offset: u64, bytes: usize) -> io::Result<Option<Vec<u8>>> {
+        match self {
+            Self::File(file) => {
+                let mut read = Vec::new();
+                let got = disk::read_full(&**file, &mut read, offset, bytes)?;
+                Ok((got == bytes).then_some(read))
+            }
+            Self::Memory(all) => {
+                let from = usize::try_from(offset).unwrap_or(usize::MAX);
+                Ok(all
+                    .get(from..)
+                    .and_then(|rest| rest.get(..bytes))
+                    .map(<[u8]>::to_vec))
+            }
+        }
+    }
+
+    pub(crate) fn len(&self) -> io::Result<u64> {
+        match self {
+            Self::File(file) => file.len(),
+            Self::Memory(all) => Ok(all.len() as u64),
+        }
+    }
+
+    fn table(&self, table: Table) -> io::Result<Option<Vec<u8>>> {
+        let bytes = self.read(table.offset, table.bytes as usize)?;
+        Ok(bytes.filter(|bytes| crc32c::crc32c(bytes) == table.crc))
+    }
+}
+
+/// The index of a segment.
+pub(crate) struct Index {
+    bytes: IndexBytes,
+    chain: Chain,
+    /// The table of ids, once sealed.
+    ids: Option<Table>,
+    state: RwLock<State>,
+    /// While the segment grows: a filter over the ids of each block, made when first asked for.
+    id_filters: Mutex<Vec<Bloom>>,
+}
+
+#[derive(Default)]
+struct State {
+    blocks: Vec<BlockEntry>,
+    names: Names,
+}
+
+impl Index {
+    /// A sealed segment's index; `None` where its tables are not whole.
+    pub(crate) fn sealed(bytes: IndexBytes) -> io::Result<Option<(Self, SegmentSummary)>> {
+        let Some(summary) = trailer(&bytes)? else {
+            return Ok(None);
+        };
+        let Some(chain) = bytes.read(0, FILE_HEAD)?.and_then(|head| FileHead::read(&head)) else {
+            return Ok(None);
+        };
+        let (Some(names), Some(blocks)) = (bytes.table(summary.names)?, bytes.table(summary.blocks)?) else {
+            return Ok(None);
+        };
+        let Some(state) = State::read(&names, &blocks) else {
+            return Ok(None);
+        };
+        let index = Self {
+            bytes,
+            chain: chain.chain,
+            ids: Some(summary.ids),
+            state: RwLock::new(state),
+            id_filters: Mutex::default(),
+        };
+        Ok(Some((index, summary)))
+    }
+
+    /// The index of a segment that still grows.
+    pub(crate) fn growing(bytes: IndexBytes, records: Records) -> Self {
+        Self {
+            bytes,
+            chain: records.head.chain,
+            ids: None,
+            state: RwLock::new(State {
+                blocks: records.blocks,
+                names: records.names,
+            }),
+            id_filters: Mutex::default(),
+        }
+    }
+
+    /// Takes in a block whose record is in the file now.
+    pub(crate) fn push(&self, entry: BlockEntry, record: &[u8]) {
+        let (_, summary) = BlockHead::read(record).expect("a record just made reads back");
+        let summary = Summary::read(summary).expect("a summary just made reads back");
+        let mut state = self.state.write();
+        state.names.add(&summary);
+        state.blocks.push(entry);
+    }
+
+    /// The chain before the segment.
+    pub(crate) fn chain_before(&self) -> Chain {
+        self.chain
+    }
+
+    pub(crate) fn block(&self, number: usize) -> Option<BlockEntry> {
+        self.state.read().blocks.get(number).copied()
+    }
+
+    /// Number and entry of the block that holds `seq`.
+    pub(crate) fn block_of(&self, seq: u64) -> Option<(usize, BlockEntry)> {
+        let state = self.state.read();
+        let number = state.blocks.partition_point(|block| block.last() < seq);
+        state
+            .blocks
+            .get(number)
+            .filter(|block| block.first <= seq)
+            .map(|block| (number, *block))
+    }
+
+    /// All entries, copied.
+    pub(crate) fn entries(&self) -> Vec<BlockEntry> {
+        self.state.read().blocks.clone()
+    }
+
+    /// The last block.
+    pub(crate) fn last(&self) -> Option<BlockEntry> {
+        self.state.read().blocks.last().copied()
+    }
+
+    /// The names of types and sources; held for as long as the guard lives.
+    pub(crate) fn names(&self) -> impl std::ops::Deref<Target = Names> + '_ {
+        RwLockReadGuard::map(self.state.read(), |state| &state.names)
+    }
+
+    /// Head and summary of a block.
+    pub(crate) fn head(&self, entry: &BlockEntry) -> io::Result<Option<(BlockHead, Summary)>> {
+        let Some(bytes) = self.bytes.read(entry.record, entry.head_len as usize)? else {
+            return Ok(None);
+        };
+        Ok(BlockHead::read(&bytes).and_then(|(head, summary)| {
+            let fits = head.first == entry.first && head.count == entry.count && head.offset == entry.offset;
+            Some((head, Summary::read(summary)?)).filter(|_| fits)
+        }))
+    }
+
+    /// The columns of a block.
+    pub(crate) fn columns(&self, entry: &BlockEntry, head: &BlockHead) -> io::Result<Option<Columns>> {
+        let offset = entry.record + u64::from(entry.head_len);
+        let Some(bytes) = self.bytes.read(offset, head.columns_len as usize)? else {
+            return Ok(None);
+        };
+        let good = crc32c::crc32c(&bytes) == head.columns_crc;
+        Ok(good.then(|| Columns::read(&bytes, head.count as usize)).flatten())
+    }
+
+    /// Seqs and idempotency keys of a block's events that have one, in order; none if the part is damaged.
+    pub(crate) fn ids(&self, entry: &BlockEntry) -> io::Result<Vec<(IdKey, u64)>> {
+        let Some((head, _)) = self.head(entry)? else {
+            return Ok(Vec::new());
+        };
+        let offset = entry.record + u64::from(entry.head_len) + u64::from(head.columns_len);
+        let bytes = self.bytes.read(offset, head.ids_len as usize)?;
+        let bytes = bytes
+            .filter(|bytes| crc32c::crc32c(bytes) == head.ids_crc)
+            .unwrap_or_default();
+        Ok(ids::read_rows(&bytes)
+            .map(|(row, key)| (key, entry.first + u64::from(row)))
+            .collect())
+    }
+
+    /// The same for a segment that still grows and has no table yet.
+    pub(crate) fn growing_blocks_with(&self, key: IdKey) -> io::Result<Vec<usize>> {
+        let mut filters = self.id_filters.lock();
+        for block in self.entries().iter().skip(filters.len()) {
+            let keys: Vec<u64> = self.ids(block)?.into_iter().map(|(key, _)| key.0).collect();
+            filters.push(Bloom::over(&keys));
+        }
+        let with = filters
+            .iter()
+            .enumerate()
+            .filter(|(_, filter)| filter.may_have(key.0));
+        Ok(with.map(|(number, _)| number).collect())
+    }
+
+    /// Numbers of the blocks that may have `key`; `None` where there is no table to ask.
+    pub(crate) fn locate(&self, key: IdKey) -> io::Result<Option<Vec<u16>>> {
+        match self.ids {
+            None => Ok(None),
+            Some(table) if table.bytes == 0 => Ok(Some(Vec::new())),
+            Some(table) => ids::locate(key, |at, bytes| {
+                let inside = at + bytes <= table.bytes as usize;
+                let read = self
+                    .bytes
+                    .read(table.offset + at as u64, if inside { bytes } else { 0 })?;
+                Ok(read.unwrap_or_default())
+            }),
+        }
+    }
+}
+
+impl State {
+    fn read(names: &[u8], blocks: &[u8]) -> Option<Self> {
+        let mut state = Self {
+            blocks: tables::entries(blocks)?,
+            names: Names::default(),
+        };
+        let mut fields = Fields(names);
+        state.names.types.read_into(&mut fields)?;
+        state.names.sources.read_into(&mut fields)?;
+        Some(state)
+    }
+}
+
+/// The trailer of an index, if it has one.
+pub(crate) fn trailer(bytes: &IndexBytes) -> io::Result<Option<SegmentSummary>> {
+    let Some(offset) = bytes.len()?.checked_sub(TRAILER as u64) else {
+        return Ok(None);
+    };
+    Ok(bytes
+        .read(offset, TRAILER)?
+        .and_then(|trailer| SegmentSummary::read(&trailer)))
+}
+
+/// The block records at the beginning of an index, as far as they are whole.
+pub(crate) struct Records {
+    pub(crate) head: FileHead,
+    pub(crate) blocks: Vec<BlockEntry>,
+    pub(crate) names: Names,
+    pub(crate) last: Option<BlockHead>,
+    /// Bytes of the file up to the end of the last whole record.
+    pub(crate) bytes: u64,
+}
+
+impl Records {
+    /// An index that has nothing but its head.
+    pub(crate) fn none(head: FileHead) -> Self {
+        Self {
+            head,
+            blocks: Vec::new(),
+            names: Names::default(),
+            last: None,
+            bytes: FILE_HEAD as u64,
+        }
+    }
+
+    /// The seq and the offset behind the last block.
+    pub(crate) fn next(&self) -> (u64, u64) {
+        self.blocks
+            .last()
+            .map_or((self.head.first, 0), |block| (block.last() + 1, block.end()))
+    }
+
+    /// The chain behind the last block.
+    pub(crate) fn chain(&self) -> Chain {
+        self.last.map_or(self.head.chain, |block| block.chain)
+    }
+
+    fn follows(&self, block: &BlockHead) -> bool {
+        self.next() == (block.first, block.offset) && (1..=BLOCK_EVENTS).contains(&u64::from(block.count))
+    }
+
+    /// Forgets blocks that end behind byte `bytes` of the segment: the index was ahead of it.
+    fn is_within(&self, block: &BlockHead, bytes: u64) -> bool {
+        block.offset + block.bytes <= bytes && (block.first + u64::from(block.count) - 1) % BLOCK_EVENTS == 0
+    }
+}
+
+/// Reads the whole blocks of the growing segment that begins at `first` and is `segment_bytes` long; `None` where
+/// the index is not its.
+pub(crate) fn records(index: &[u8], first: u64, segment_bytes: u64) -> Option<Records> {
+    let head = FileHead::read(index).filter(|head| head.first == first)?;
+    let mut records = Records::none(head);
+    loop {
+        let at = records.bytes as usize;
+        let Some((block, summary)) = index.get(at..).and_then(BlockHead::read) else {
+            break;
+        };
+        let whole = index.len() - at >= block.record_len();
+        let Some(summary) = Summary::read(summary) else {
+            break;
+        };
+        if !whole || !records.follows(&block) || !records.is_within(&block, segment_bytes) {
+            break;
+        }
+        records.names.add(&summary);
+        records.blocks.push(block.entry(records.bytes));
+        records.bytes += block.record_len() as u64;
+        records.last = Some(block);
+    }
+    Some(records)
+}
+
+// A head is always inside what `BlockHead::read` asks for.
+const _: () = assert!(BLOCK_HEAD > FILE_HEAD);

@@ -1,0 +1,315 @@
+//! Indexes behind the commit, on its own thread.
+//!
+//! The writer hands over the lines it has just committed; where it could not (too much was waiting) or where a crash
+//! left lines unindexed, they are read from the files. Nothing waits for the index: a reader that finds none reads
+//! lines.
+
+use std::{collections::VecDeque, io, sync::Arc};
+
+use parking_lot::{Condvar, Mutex};
+
+use crate::{
+    Lines,
+    build::{self, Watch},
+    chain::Chain,
+    chains,
+    core::Core,
+    disk::{self, Access, DiskFile},
+    index::{self, FileHead, Index, IndexBuilder, IndexBytes, Records},
+    segment::Segment,
+    settings::BLOCK_EVENTS,
+};
+
+// What may wait in memory for the indexer; the rest is read from the files.
+const WAITING_BYTES_MAX: usize = 16 << 20;
+
+/// Lines the writer committed, on their way to the indexer.
+pub(crate) struct Fed {
+    pub(crate) lines: Lines,
+    /// Which of them, all in one segment.
+    pub(crate) from: usize,
+    pub(crate) to: usize,
+    pub(crate) segment: Arc<Segment>,
+}
+
+#[derive(Default)]
+struct Waiting {
+    fed: VecDeque<Fed>,
+    events: usize,
+    bytes: usize,
+    parked: bool,
+    closed: bool,
+}
+
+impl Waiting {
+    // A block is finished every so many events; waking up for less would only cost.
+    fn is_worth_it(&self) -> bool {
+        self.closed || self.events as u64 >= BLOCK_EVENTS || self.bytes >= WAITING_BYTES_MAX / 4
+    }
+}
+
+/// Between writer and indexer.
+#[derive(Default)]
+pub(crate) struct Feed {
+    waiting: Mutex<Waiting>,
+    woken: Condvar,
+}
+
+impl Feed {
+    /// Offers lines that were committed. Never waits; what does not fit is read from the file later.
+    pub(crate) fn offer(&self, fed: Fed) {
+        let mut waiting = self.waiting.lock();
+        waiting.events += fed.to - fed.from;
+        let bytes = fed.lines.bytes.len();
+        if waiting.bytes + bytes <= WAITING_BYTES_MAX {
+            waiting.bytes += bytes;
+            waiting.fed.push_back(fed);
+        }
+        self.wake(waiting);
+    }
+
+    /// Lets the indexer finish what is committed and end.
+    pub(crate) fn close(&self) {
+        let mut waiting = self.waiting.lock();
+        waiting.closed = true;
+        self.wake(waiting);
+    }
+
+    fn wake(&self, mut waiting: parking_lot::MutexGuard<'_, Waiting>) {
+        if waiting.is_worth_it() && std::mem::take(&mut waiting.parked) {
+            drop(waiting);
+            self.woken.notify_one();
+        }
+    }
+
+    /// What was offered since the last call, once it is worth it; `None` when closed.
+    fn take(&self) -> Option<VecDeque<Fed>> {
+        let mut waiting = self.waiting.lock();
+        while !waiting.is_worth_it() {
+            waiting.parked = true;
+            self.woken.wait(&mut waiting);
+        }
+        (waiting.events, waiting.bytes) = (0, 0);
+        let fed = std::mem::take(&mut waiting.fed);
+        (!waiting.closed || !fed.is_empty()).then_some(fed)
+    }
+}
+
+/// The indexer's own state; it lives on its thread.
+pub(crate) struct Indexer {
+    core: Arc<Core>,
+    live: Option<Live>,
+    /// First seq of the segment sealed last.
+    sealed: u64,
+    /// After a failed write: try again once the head has come this far.
+    retry_at: u64,
+}
+
+impl Indexer {
+    pub(crate) fn new(core: Arc<Core>) -> Self {
+        Self {
+            core,
+            live: None,
+            sealed: 0,
+            retry_at: 0,
+        }
+    }
+
+    /// Works until the feed is closed; then everything committed is indexed.
+    pub(crate) fn run(mut self) {
+        self.attempt(|indexer| chains::complete(&indexer.core));
+        self.attempt(Self::advance);
+        while let Some(fed) = self.core.feed.take() {
+            if self.core.segments.head() >= self.retry_at {
+                self.attempt(|indexer| indexer.index(fed));
+            }
+        }
+        self.attempt(Self::advance);
+    }
+
+    fn attempt(&mut self, work: impl FnOnce(&mut Self) -> io::Result<()>) {
+        if let Err(error) = work(self) {
+            tracing::warn!(%error, "the index could not be written; readers go without until it can");
+            self.live = None;
+            self.retry_at = self.core.segments.head() + BLOCK_EVENTS;
+        }
+    }
+
+    fn index(&mut self, fed: VecDeque<Fed>) -> io::Result<()> {
+        for fed in fed {
+            match self.live.as_mut().filter(|live| live.waits_for(&fed)) {
+                Some(live) => live.take_in(&fed)?,
+                None => self.advance()?,
+            }
+            self.seal_if_complete()?;
+        }
+        // Whatever was not offered is in the files.
+        match self.live.as_ref().is_none_or(Live::is_behind) {
+            true => self.advance(),
+            false => Ok(()),
+        }
+    }
+
+    /// Brings the index to the durable head by way of the files.
+    fn advance(&mut self) -> io::Result<()> {
+        loop {
+            let live = match &mut self.live {
+                Some(live) => live,
+                none => match next_unsealed(&self.core, self.sealed) {
+                    Some(segment) => none.insert(Live::open(&self.core, segment)?),
+                    None => return Ok(()),
+                },
+            };
+            build::walk(&live.segment, &mut live.builder, &mut live.file)?;
+            if !self.seal_if_complete()? {
+                return Ok(());
+            }
+        }
+    }
+
+    fn seal_if_complete(&mut self) -> io::Result<bool> {
+        let Some(mut live) = self
+            .live
+            .take_if(|live| live.segment.is_complete() && !live.is_behind())
+        else {
+            return Ok(false);
+        };
+        live.builder.end();
+        live.file.filled(&mut live.builder)?;
+        live.file.seal()?;
+        live.segment.set_growing(None);
+        self.sealed = live.segment.first;
+        Ok(true)
+    }
+}
+
+/// The oldest segment behind `sealed` whose index is not sealed.
+fn next_unsealed(core: &Core, sealed: u64) -> Option<Arc<Segment>> {
+    let all = core.segments.all();
+    let open = all
+        .into_iter()
+        .rev()
+        .take_while(|segment| segment.first > sealed && !matches!(segment.summary(), Ok(Some(_))));
+    open.last()
+}
+
+/// The index of one segment in the making.
+struct Live {
+    segment: Arc<Segment>,
+    builder: IndexBuilder,
+    file: IndexFile,
+}
+
+impl Live {
+    /// Goes on with what is in the file, as far as it is good; or begins it.
+    fn open(core: &Core, segment: Arc<Segment>) -> io::Result<Self> {
+        let path = segment.index_path();
+        let found = match disk::read_all(&*core.disk, &path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            bytes => index::records(&bytes?, segment.first, segment.end().bytes),
+        };
+        let (file, records) = match found {
+            Some(records) => (core.disk.open(&path, Access::Write)?, records),
+            None => {
+                let chain = chains::before(&core.segments, &segment)?;
+                (
+                    fresh(core, &segment, chain)?,
+                    Records::none(FileHead {
+                        first: segment.first,
+                        chain,
+                    }),
+                )
+            }
+        };
+        file.set_len(records.bytes)?;
+        let (next, offset) = records.next();
+        let builder = IndexBuilder::new(next, offset, records.chain(), records.names.clone());
+        let bytes = records.bytes;
+        let index = Arc::new(Index::growing(IndexBytes::File(file.clone()), records));
+        segment.set_growing(Some(index.clone()));
+        let file = IndexFile {
+            file,
+            bytes,
+            index,
+            segment: segment.clone(),
+        };
+        Ok(Self {
+            segment,
+            builder,
+            file,
+        })
+    }
+
+    fn waits_for(&self, fed: &Fed) -> bool {
+        let first = fed.lines.first.get() + fed.from as u64;
+        Arc::ptr_eq(&self.segment, &fed.segment) && self.builder.next() == first
+    }
+
+    fn take_in(&mut self, fed: &Fed) -> io::Result<()> {
+        for index in fed.from..fed.to {
+            let start = if index == 0 {
+                0
+            } else {
+                fed.lines.ends[index - 1] as usize
+            };
+            self.builder
+                .line(&fed.lines.bytes[start..fed.lines.ends[index] as usize]);
+        }
+        self.file.filled(&mut self.builder)
+    }
+
+    fn is_behind(&self) -> bool {
+        self.builder.next() <= self.segment.end().last
+    }
+}
+
+fn fresh(core: &Core, segment: &Segment, chain: Chain) -> io::Result<Arc<dyn DiskFile>> {
+    let path = segment.index_path();
+    match core.disk.remove(&path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let file = core.disk.open(&path, Access::New)?;
+    let mut head = Vec::new();
+    FileHead {
+        first: segment.first,
+        chain,
+    }
+    .write(&mut head);
+    disk::write_full(&*file, &head, 0)?;
+    Ok(file)
+}
+
+/// The file of a growing index, and the readers' view of it.
+struct IndexFile {
+    file: Arc<dyn DiskFile>,
+    bytes: u64,
+    index: Arc<Index>,
+    segment: Arc<Segment>,
+}
+
+impl Watch for IndexFile {
+    /// Appends the blocks that are finished and shows them to readers.
+    fn filled(&mut self, builder: &mut IndexBuilder) -> io::Result<()> {
+        for (head, record) in builder.take() {
+            disk::write_full(&*self.file, &record, self.bytes)?;
+            self.index.push(head.entry(self.bytes), &record);
+            self.bytes += record.len() as u64;
+            self.segment.set_index_size(self.bytes);
+        }
+        Ok(())
+    }
+}
+
+impl IndexFile {
+    /// Puts the tables at the end; from now on readers find the index by its trailer.
+    fn seal(&self) -> io::Result<()> {
+        let mut records = Vec::new();
+        let bytes = usize::try_from(self.bytes).map_err(io::Error::other)?;
+        disk::read_full(&*self.file, &mut records, 0, bytes)?;
+        let tables = index::seal(&records)?;
+        disk::write_full(&*self.file, &tables, self.bytes)?;
+        self.segment.set_index_size(self.bytes + tables.len() as u64);
+        Ok(())
+    }
+}

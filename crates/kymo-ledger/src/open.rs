@@ -1,0 +1,191 @@
+//! Finds the segments of a folder and where the last one ends.
+//!
+//! Bounded by the unindexed tail, not by size: of older segments only the names are read.
+
+use std::{io, sync::Arc};
+
+use kymo_event::Micros;
+
+use crate::{
+    OpenError,
+    disk::{self, Access, Disk},
+    folder::{Folder, Identity, SegmentFiles},
+    index::{self, Index, IndexBytes, Records},
+    notices::Notices,
+    recover::{self, Known},
+    segment::{End, Segment},
+    segments::Segments,
+    writer::Current,
+};
+
+/// What was found.
+pub(crate) struct Opened {
+    pub(crate) segments: Segments,
+    /// The segment to go on with, if it can be.
+    pub(crate) current: Option<Current>,
+    /// `recorded` of the newest event.
+    pub(crate) newest: Option<Micros>,
+}
+
+/// Opens for writing: the unfinished tail is cut, the rest is made durable.
+pub(crate) fn segments(
+    disk: &Arc<dyn Disk>,
+    folder: &Folder,
+    identity: &Identity,
+    notices: &Notices,
+) -> Result<Opened, OpenError> {
+    let (segments, last) = earlier(disk, folder, identity)?;
+    let mut opened = Opened {
+        newest: newest(&segments)?,
+        segments,
+        current: None,
+    };
+    if let Some(last) = last {
+        open_last(disk, folder, &last, notices, &mut opened)?;
+    }
+    Ok(opened)
+}
+
+/// All segments but the last, whose files are returned.
+fn earlier(
+    disk: &Arc<dyn Disk>,
+    folder: &Folder,
+    identity: &Identity,
+) -> Result<(Segments, Option<SegmentFiles>), OpenError> {
+    let kept = identity.kept();
+    let segments = Segments::new(kept);
+    let mut files = folder.list(&**disk).map_err(OpenError::io(folder.ledger()))?;
+    // What retention was about to remove when the program ended is not here any more.
+    files.retain(|file| file.first >= kept.from);
+    for pair in files.windows(2) {
+        let (file, next) = (&pair[0], &pair[1]);
+        let segment = Segment::new(
+            disk.clone(),
+            folder.clone(),
+            file.first,
+            End {
+                last: next.first - 1,
+                bytes: file.plain.unwrap_or(u64::MAX),
+            },
+        );
+        segment.complete();
+        segment.set_index_size(file.index.unwrap_or(0));
+        segments.add(Arc::new(segment));
+        segments.publish(next.first - 1);
+    }
+    Ok((segments, files.pop()))
+}
+
+fn newest(segments: &Segments) -> Result<Option<Micros>, OpenError> {
+    let Some(last) = segments.last() else {
+        return Ok(None);
+    };
+    let summary = last.summary().map_err(OpenError::io(last.index_path()))?;
+    Ok(summary
+        .filter(|summary| summary.time_last > i64::MIN)
+        .map(|summary| Micros(summary.time_last)))
+}
+
+fn open_last(
+    disk: &Arc<dyn Disk>,
+    folder: &Folder,
+    last: &SegmentFiles,
+    notices: &Notices,
+    opened: &mut Opened,
+) -> Result<(), OpenError> {
+    let path = folder.segment(last.first);
+    let at = || OpenError::io(path.clone());
+    let file = disk.open(&path, Access::Write).map_err(at())?;
+    let bytes = file.len().map_err(at())?;
+    let (index, known) = match indexed(disk, folder, last.first, bytes).map_err(at())? {
+        Some((index, known)) => (Some(index), known),
+        None => (None, Known::nothing(last.first)),
+    };
+    let tail = recover::tail(&file, known).map_err(at())?;
+    let cut =
+        tail.unfinished == 0 || recover::quarantine(&**disk, folder, last.first, &*file, &tail, notices)?;
+    file.sync_data().map_err(at())?;
+    opened.newest = tail.newest.or(opened.newest);
+    if tail.end.last < last.first {
+        return Ok(());
+    }
+    let segment = Arc::new(Segment::new(disk.clone(), folder.clone(), last.first, tail.end));
+    segment.set_growing(index);
+    opened.segments.add(segment.clone());
+    opened.segments.publish(tail.end.last);
+    opened.current = cut.then_some(Current {
+        segment,
+        file,
+        end: tail.end,
+        listed: true,
+    });
+    Ok(())
+}
+
+/// Looks at a folder without changing it. Where a writer is at work (`in_use`), what is read is made durable first:
+/// nobody sees an event that a power cut then un-happens.
+pub(crate) fn segments_to_read(
+    disk: &Arc<dyn Disk>,
+    folder: &Folder,
+    identity: &Identity,
+    in_use: bool,
+) -> Result<Segments, OpenError> {
+    let (segments, last) = earlier(disk, folder, identity)?;
+    let Some(last) = last else { return Ok(segments) };
+    let path = folder.segment(last.first);
+    let at = || OpenError::io(path.clone());
+    let file = disk.open(&path, Access::Read).map_err(at())?;
+    let bytes = file.len().map_err(at())?;
+    let (index, known) = match indexed(disk, folder, last.first, bytes).map_err(at())? {
+        Some((index, known)) => (Some(index), known),
+        None => (None, Known::nothing(last.first)),
+    };
+    let tail = recover::tail(&file, known).map_err(at())?;
+    if in_use && let Err(error) = file.sync_data() {
+        // Some systems sync only files opened for writing; the writer's own sync is at most a moment away.
+        tracing::debug!(%error, "a segment opened to be read could not be synced");
+    }
+    if tail.end.last >= last.first {
+        let segment = Segment::new(disk.clone(), folder.clone(), last.first, tail.end);
+        segment.set_growing(index);
+        segments.add(Arc::new(segment));
+        segments.publish(tail.end.last);
+    }
+    Ok(segments)
+}
+
+/// The index of the last segment as far as it is whole, and what it knows of the segment's end.
+fn indexed(
+    disk: &Arc<dyn Disk>,
+    folder: &Folder,
+    first: u64,
+    segment_bytes: u64,
+) -> io::Result<Option<(Arc<Index>, Known)>> {
+    let path = folder.index(first);
+    let bytes = match disk::read_all(&**disk, &path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        bytes => bytes?,
+    };
+    let Some(records) = index::records(&bytes, first, segment_bytes) else {
+        return Ok(None);
+    };
+    let known = known(&records);
+    let file = disk.open(&path, Access::Read)?;
+    Ok(Some((
+        Arc::new(Index::growing(IndexBytes::File(file), records)),
+        known,
+    )))
+}
+
+fn known(records: &Records) -> Known {
+    let (next, offset) = records.next();
+    let time = records
+        .last
+        .map(|block| block.time_last)
+        .filter(|&time| time > i64::MIN);
+    Known {
+        next,
+        offset,
+        newest: time.map(Micros),
+    }
+}

@@ -1,0 +1,69 @@
+//! What goes when: whole complete segments, oldest first, by age and by size.
+//!
+//! `ledger.json` says where the ledger begins before a file is removed, so that after a crash in between the events
+//! are gone on purpose and not lost.
+
+use std::{io, sync::Arc};
+
+use kymo_event::Seq;
+
+use crate::{Notice, core::Core, folder::Retained, segment::Segment, segments::Kept};
+
+/// Removes what the settings say may go.
+pub(crate) fn retire(core: &Core) -> io::Result<()> {
+    let all = core.segments.all();
+    let going = going(core, &all)?;
+    let Some(last) = all.get(..going).and_then(<[_]>::last) else {
+        return Ok(());
+    };
+    let Some(summary) = last.summary()? else {
+        return Ok(());
+    };
+    let kept = Kept {
+        from: last.end().last + 1,
+        chain: summary.chain,
+    };
+    let before = core.segments.first();
+    let bytes = all[..going].iter().map(|segment| segment.size()).sum();
+    {
+        let mut identity = core.identity.lock();
+        let mut changed = identity.clone();
+        let first = Seq::new(kept.from).expect("a segment ends at a seq");
+        changed.retained = Some(Retained {
+            first,
+            chain: kept.chain,
+        });
+        changed.save(&*core.disk, &core.folder)?;
+        *identity = changed;
+        core.segments.retire(kept);
+        core.notices.tell(Notice::Retired {
+            first,
+            events: kept.from - before,
+            bytes,
+        });
+    }
+    all[..going].iter().try_for_each(|segment| segment.remove())?;
+    core.disk.sync_dir(core.folder.ledger())
+}
+
+/// How many of the oldest segments may go.
+fn going(core: &Core, all: &[Arc<Segment>]) -> io::Result<usize> {
+    let settings = &core.settings;
+    let now = core.clock.now().0;
+    let mut size = core.segments.size();
+    for (index, segment) in all.iter().enumerate() {
+        let Some(summary) = segment.summary()?.filter(|_| index + 1 < all.len()) else {
+            return Ok(index);
+        };
+        let age = now.saturating_sub(summary.time_max);
+        let too_old = settings
+            .retain_s
+            .is_some_and(|limit| age / 1_000_000 > i64::try_from(limit).unwrap_or(i64::MAX));
+        let too_large = settings.retain_bytes.is_some_and(|limit| size > limit);
+        if !(too_old || too_large) || segment.end().last >= core.needed_from() {
+            return Ok(index);
+        }
+        size -= segment.size();
+    }
+    Ok(all.len())
+}

@@ -1,0 +1,187 @@
+//! Checks every line, every index and the chain against each other, and names what does not fit.
+
+use std::io;
+
+use kymo_event::Seq;
+
+use crate::{
+    ChainHead, Damage, ReadError,
+    build::{self, Watch},
+    chain::Chain,
+    index::{BlockHead, Comparison, IndexBuilder, Names},
+    segment::Segment,
+    segments::Segments,
+    walk::Hole,
+};
+
+/// What `verify` found.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct VerifyReport {
+    /// Events read and good.
+    pub events: u64,
+    /// Bytes read.
+    pub bytes: u64,
+    /// First seq.
+    pub first: Option<Seq>,
+    /// Head seq.
+    pub head: Option<Seq>,
+    /// Chain at the head, hex.
+    pub chain: String,
+    /// Everything that is not as it was written.
+    pub damage: Vec<Damage>,
+    /// `Some(false)`: the ledger differs from the head kept elsewhere. `None`: none was given, or it is of events that
+    /// retention has removed.
+    pub matches: Option<bool>,
+}
+
+pub(crate) fn verify(
+    segments: &Segments,
+    against: Option<&ChainHead>,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<VerifyReport, ReadError> {
+    let all = segments.all();
+    let kept = segments.kept();
+    let mut verifier = Verifier {
+        against,
+        passed: against
+            .filter(|head| head.seq.get() + 1 == kept.from)
+            .map(|_| kept.chain),
+        total: all.iter().map(|segment| segment.end().bytes).sum(),
+        progress,
+        events: 0,
+        bytes: 0,
+        damage: Vec::new(),
+        stored_chain: None,
+    };
+    let (mut chain, mut next) = (kept.chain, kept.from);
+    for segment in &all {
+        verifier.missing(next, segment);
+        next = segment.end().last + 1;
+        chain = verifier
+            .segment(segment, chain)
+            .map_err(ReadError::io(segment.path()))?;
+    }
+    let gone = |head: &&ChainHead| head.seq.get() + 1 < kept.from;
+    Ok(VerifyReport {
+        matches: against
+            .filter(|head| !gone(head))
+            .map(|head| verifier.passed == Some(Chain(head.chain))),
+        events: verifier.events,
+        bytes: verifier.bytes,
+        first: all.first().and_then(|segment| Seq::new(segment.first)),
+        head: Seq::new(segments.head()).filter(|_| !all.is_empty()),
+        chain: chain.hex(),
+        damage: verifier.damage,
+    })
+}
+
+struct Verifier<'a> {
+    against: Option<&'a ChainHead>,
+    /// The chain at the seq of `against`, once passed.
+    passed: Option<Chain>,
+    total: u64,
+    progress: &'a mut dyn FnMut(u64, u64),
+    events: u64,
+    bytes: u64,
+    damage: Vec<Damage>,
+    /// Where the index of the segment before ends, as stored.
+    stored_chain: Option<Chain>,
+}
+
+impl Verifier<'_> {
+    /// Names what lies between the seq that must follow and the first one of a segment.
+    fn missing(&mut self, next: u64, segment: &Segment) {
+        if next < segment.first {
+            let hole = Hole {
+                first: next,
+                last: segment.first - 1,
+                byte: 0,
+                bytes: 0,
+            };
+            self.damage.push(hole.damage(segment.file_name()));
+        }
+    }
+
+    /// Walks the lines, then holds the stored index against them. Returns the chain behind the segment.
+    fn segment(&mut self, segment: &Segment, chain: Chain) -> io::Result<Chain> {
+        let mut builder = IndexBuilder::new(segment.first, 0, chain, Names::default());
+        let mut lines = Lines {
+            verifier: self,
+            file: segment.file_name(),
+            records: Vec::new(),
+            holes: Vec::new(),
+        };
+        let end = build::walk(segment, &mut builder, &mut lines)?;
+        let (mut records, holes) = (lines.records, lines.holes);
+        self.leftover(segment, &builder, end)?;
+        let after = builder.chain();
+        if segment.is_complete() {
+            builder.end();
+            records.extend(builder.take());
+        }
+        self.stored_chain = match segment.stored_index()? {
+            None => Some(after),
+            Some(stored) => {
+                let file = segment.index_name();
+                let mut comparison =
+                    Comparison::new(&stored, segment.first, file, segment.file_name(), &holes);
+                comparison.head(self.stored_chain);
+                comparison.blocks(&records);
+                comparison.tables(segment.is_complete());
+                self.damage.append(&mut comparison.damage);
+                comparison.chain()
+            }
+        };
+        self.bytes += end;
+        (self.progress)(self.bytes, self.total);
+        Ok(after)
+    }
+
+    /// Names bytes behind the last line of a segment that ought to end with it.
+    fn leftover(&mut self, segment: &Segment, builder: &IndexBuilder, end: u64) -> io::Result<()> {
+        let bytes = segment.data()?.len()?.saturating_sub(end);
+        if segment.is_complete() && bytes > 0 {
+            let next = builder.next();
+            let hole = Hole {
+                first: next,
+                last: next - 1,
+                byte: end,
+                bytes,
+            };
+            self.damage.push(hole.damage(segment.file_name()));
+        }
+        Ok(())
+    }
+}
+
+/// Looks on while the lines of a segment are walked.
+struct Lines<'a, 'b> {
+    verifier: &'a mut Verifier<'b>,
+    file: String,
+    records: Vec<(BlockHead, Vec<u8>)>,
+    holes: Vec<Hole>,
+}
+
+impl Watch for Lines<'_, '_> {
+    fn line(&mut self, builder: &IndexBuilder) {
+        self.verifier.events += 1;
+        if self
+            .verifier
+            .against
+            .is_some_and(|head| head.seq.get() + 1 == builder.next())
+        {
+            self.verifier.passed = Some(builder.chain());
+        }
+    }
+
+    fn hole(&mut self, hole: &Hole) {
+        self.verifier.damage.push(hole.damage(self.file.clone()));
+        self.holes.push(hole.clone());
+    }
+
+    fn filled(&mut self, builder: &mut IndexBuilder) -> io::Result<()> {
+        self.records.extend(builder.take());
+        (self.verifier.progress)(self.verifier.bytes + builder.offset(), self.verifier.total);
+        Ok(())
+    }
+}
