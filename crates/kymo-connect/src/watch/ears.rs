@@ -4,7 +4,7 @@
 //! watches whole trees the top is registered once.
 
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashSet},
     io,
     path::{Path, PathBuf},
     sync::Arc,
@@ -115,7 +115,7 @@ impl Ears {
     }
 
     /// Directories not listened to, to be tried again: perhaps the limit was raised.
-    pub(super) fn to_try_again(&mut self) -> Vec<PathBuf> {
+    pub(super) fn to_try_again(&mut self) -> BTreeSet<PathBuf> {
         self.full = false;
         self.deaf.keys().cloned().collect()
     }
@@ -165,6 +165,9 @@ impl Ears {
             Deaf::Other(words) => Some(format!("{} is not watched: {words}", path.display())),
             _ => None,
         }));
+        if !said.is_empty() {
+            said.push("What happens there is noticed only with a heartbeat".into());
+        }
         (!said.is_empty()).then(|| said.join(". "))
     }
 }

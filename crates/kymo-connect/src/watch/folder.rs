@@ -7,11 +7,11 @@
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
-    time::{Duration, Instant, SystemTime},
+    time::{Duration, Instant},
 };
 
 use kymo_event::{Event, Level};
-use serde_json::{Map, Value, json};
+use serde_json::json;
 
 use super::{
     WatchError, WatchSettings, WatchStatus,
@@ -19,26 +19,18 @@ use super::{
     ears::Ears,
     hints::{Evidence, HintBox, Hints, Link, Touch},
     pending::Pending,
-    report::{FileData, Reporter, path_text},
+    report::Reporter,
     rules::Rules,
     scan::Mode,
     scratch::is_scratch,
-    tree::{Kind, Memory, Stamp, Tree},
+    tree::{Memory, Stamp, Tree},
 };
 use crate::git::{Places, Repo};
 
-/// Of so many files, the most recently changed ones, the state at start is reported one by one.
-const FOUND_MAX: usize = 20;
 /// Lines remembered of all files of a folder.
 const MEMORY_BYTES_MAX: usize = 32 << 20;
-/// Repositories followed within one folder.
-const REPOS_MAX: usize = 32;
 /// Between looks for a folder that is gone.
 const LOOK_FOR_ROOT: Duration = Duration::from_millis(250);
-/// Between two reports of directories that cannot be watched.
-const LIMITED_AGAIN: Duration = Duration::from_secs(10);
-/// Directories named in such a report.
-const NAMED_MAX: usize = 20;
 
 /// A folder under watch.
 pub(super) struct Folder {
@@ -53,17 +45,17 @@ pub(super) struct Folder {
     pub(super) reporter: Reporter,
     /// Work trees that have a `.git` which is no repository yet, with the second it was first seen.
     pub(super) becoming: Vec<(PathBuf, i64)>,
-    repos: Vec<(Repo, Option<Touch>)>,
+    pub(super) repos: Vec<(Repo, Option<Touch>)>,
     others: Vec<PathBuf>,
     root_stamp: Option<Stamp>,
     root_touched: bool,
     overflowed: bool,
-    limited: Option<(usize, Instant)>,
-    failed: Option<String>,
+    pub(super) limited: Option<(usize, Instant)>,
+    pub(super) failed: Option<String>,
     next_round: Instant,
-    next_heartbeat: Instant,
-    events_since_heartbeat: u64,
-    events: u64,
+    pub(super) next_heartbeat: Instant,
+    pub(super) events_since_heartbeat: u64,
+    pub(super) events: u64,
     out: Vec<Event<'static>>,
 }
 
@@ -177,37 +169,6 @@ impl Folder {
         }
     }
 
-    /// Whether the path is a repository's own.
-    fn hear_of_repo(&mut self, path: &Path, touch: &Touch) -> bool {
-        let mut own = false;
-        for (repo, dirty) in &mut self.repos {
-            if !repo.places().holds(path) {
-                continue;
-            }
-            own = true;
-            if path == repo.places().common.join("info/exclude") {
-                self.rules.load_exclude(repo.places());
-                let top = repo
-                    .places()
-                    .work
-                    .strip_prefix(&self.root)
-                    .unwrap_or(Path::new(""))
-                    .to_owned();
-                let touch = Touch {
-                    directory: true,
-                    ..touch.clone()
-                };
-                self.pending.touch(top.join(".gitignore"), touch);
-            } else if repo.places().is_telling(path) || path == repo.places().gitdir {
-                match dirty {
-                    Some(dirty) => dirty.merge(touch.clone()),
-                    None => *dirty = Some(touch.clone()),
-                }
-            }
-        }
-        own
-    }
-
     fn hear_link(&mut self, link: &Link) {
         let inside = |path: &Path| path.strip_prefix(&self.root).ok().map(Path::to_owned);
         let (Some(from), Some(to)) = (inside(&link.from), inside(&link.to)) else {
@@ -282,8 +243,6 @@ impl Folder {
         self.say("watch.stopped", Level::Info, json!({"events": self.events}));
     }
 
-    // The root.
-
     fn check_root(&mut self, now: Instant) {
         if !std::mem::take(&mut self.root_touched) && self.failed.is_none() {
             return;
@@ -348,234 +307,19 @@ impl Folder {
         );
     }
 
+    /// Directories that could not be watched: perhaps they can now. If not, this is when what happened in them is
+    /// noticed.
     fn try_deaf_again(&mut self, now: Instant) {
-        for directory in self.ears.to_try_again() {
-            if let Ok(inside) = directory.strip_prefix(&self.root).map(Path::to_owned)
-                && self.ears.listen(&directory)
-            {
-                self.look_at(&inside, Mode::Report, now);
-            }
-        }
-    }
-
-    // Repositories.
-
-    pub(super) fn expect_repo(&mut self, work: PathBuf) {
-        let known = self.repos.iter().any(|(repo, _)| repo.places().work == work);
-        if known && !work.join(".git").exists() {
-            self.repos.retain(|(repo, _)| repo.places().work != work);
-        } else if !known && !self.becoming.iter().any(|(path, _)| *path == work) {
-            self.becoming.push((work, seconds_now() - 2));
-        }
-    }
-
-    /// Opens the repositories that were found; `fresh`: what was done in them until now is news.
-    pub(super) fn open_repos(&mut self, fresh: bool) {
-        for (work, since) in std::mem::take(&mut self.becoming) {
-            match Places::at(&work) {
-                Some(_) if self.repos.len() >= REPOS_MAX => {
-                    tracing::warn!(work = %work.display(), "too many repositories in one folder; this one is not followed");
-                }
-                Some(places) if fresh => self.add_repo(Repo::appeared(places, since)),
-                Some(places) => self.add_repo(Repo::open(places)),
-                None if work.join(".git").exists() && seconds_now() - since < 60 => {
-                    self.becoming.push((work, since))
-                }
-                None => {}
-            }
-        }
-    }
-
-    fn add_repo(&mut self, repo: Repo) {
-        if self
-            .repos
+        let deaf = self.ears.to_try_again();
+        let tops = deaf
             .iter()
-            .any(|(known, _)| known.places().work == repo.places().work)
-        {
-            return;
-        }
-        self.rules.load_exclude(repo.places());
-        for folder in repo.places().to_watch() {
-            self.ears.listen(&folder);
-        }
-        // What happened between opening and listening.
-        self.repos
-            .push((repo, Some(Touch::new(Instant::now(), Evidence::Touched))));
-    }
-
-    fn refresh_repos(&mut self, now: Instant, all: bool) {
-        self.open_repos(true);
-        let settle = self.pending.settle();
-        for index in 0..self.repos.len() {
-            let (repo, dirty) = &mut self.repos[index];
-            if !dirty
-                .as_ref()
-                .is_some_and(|touch| all || touch.last + settle <= now)
-            {
-                continue;
-            }
-            *dirty = None;
-            for folder in repo.places().to_watch() {
-                self.ears.listen(&folder);
-            }
-            let (changes, again) = repo.refresh();
-            if again {
-                *dirty = Some(Touch::new(now, Evidence::Touched));
-            }
-            let name = self.repo_name(index);
-            for change in changes {
-                let mut data = change.data;
-                data.insert("repo".into(), name.as_str().into());
-                self.out_other(change.kind, Level::Info, data);
+            .filter(|path| !path.parent().is_some_and(|above| deaf.contains(above)));
+        for directory in tops {
+            match directory.strip_prefix(&self.root) {
+                Ok(inside) => _ = self.look_at(&inside.to_owned(), Mode::Report, now),
+                Err(_) => _ = self.ears.listen(directory),
             }
         }
-    }
-
-    /// The work tree as seen from the folder; `.` is the folder itself.
-    fn repo_name(&self, index: usize) -> String {
-        let work = &self.repos[index].0.places().work;
-        match work.strip_prefix(&self.root) {
-            Ok(inside) if inside.as_os_str().is_empty() => ".".into(),
-            Ok(inside) => path_text(inside).0,
-            Err(_) => path_text(work).0,
-        }
-    }
-
-    // What is said of the whole.
-
-    fn say_started(&mut self) {
-        let mut languages = std::collections::BTreeMap::<&str, u64>::new();
-        for (path, entry) in self
-            .tree
-            .iter()
-            .filter(|(_, entry)| entry.stamp.kind == Kind::File)
-        {
-            let known = super::language::by_name(&name_of(path)).or(entry.language);
-            *languages.entry(known.unwrap_or("other")).or_default() += 1;
-        }
-        let git = self
-            .repos
-            .iter()
-            .find(|(repo, _)| self.root.starts_with(&repo.places().work));
-        let data = json!({
-            "files": self.tree.files(),
-            "directories": self.tree.directories() + 1,
-            "languages": languages,
-            "git": git.map(|(repo, _)| repo.summary()),
-        });
-        self.say("watch.started", Level::Info, data);
-        for path in self.newest(FOUND_MAX) {
-            self.say_found(&path);
-        }
-    }
-
-    /// The most recently changed files, newest first.
-    pub(super) fn newest(&self, count: usize) -> Vec<PathBuf> {
-        let mut files: Vec<_> = self
-            .tree
-            .iter()
-            .filter(|(_, entry)| entry.stamp.kind == Kind::File)
-            .collect();
-        files.sort_by(|(a, a_entry), (b, b_entry)| {
-            b_entry.stamp.modified.cmp(&a_entry.stamp.modified).then(a.cmp(b))
-        });
-        files
-            .into_iter()
-            .take(count)
-            .map(|(path, _)| path.to_owned())
-            .collect()
-    }
-
-    fn say_found(&mut self, path: &Path) {
-        let Some(entry) = self.tree.get(path) else { return };
-        let (text, lossy) = path_text(path);
-        let data = FileData {
-            path: text,
-            folder: self.reporter.folder(),
-            language: entry.language,
-            size: Some(entry.stamp.size),
-            lines: entry.lines,
-            binary: entry.binary,
-            modified: entry
-                .stamp
-                .modified
-                .map(|at| crate::clock::micros(at).to_string()),
-            lossy,
-            ..FileData::default()
-        };
-        let event = self.reporter.file("file.found", &data, SystemTime::now());
-        self.push(event);
-    }
-
-    fn heartbeat(&mut self) {
-        let data = json!({
-            "files": self.tree.files(),
-            "directories": self.ears.listening(),
-            "unwatched": self.ears.deaf().len(),
-            "events": std::mem::take(&mut self.events_since_heartbeat),
-            "problem": self.status().problem,
-        });
-        self.say("watch.heartbeat", Level::Debug, data);
-    }
-
-    /// Directories that are not watched: said when there are more of them than were said before, and when all is well
-    /// again.
-    fn say_limits(&mut self, now: Instant) {
-        let count = self.ears.deaf().len();
-        match (&self.limited, self.ears.problem()) {
-            (Some((said, at)), Some(_)) if count <= *said || now < *at + LIMITED_AGAIN => {}
-            (_, Some(message)) => {
-                let named: Vec<String> = self
-                    .ears
-                    .deaf()
-                    .keys()
-                    .take(NAMED_MAX)
-                    .map(|path| self.name_directory(path))
-                    .collect();
-                let data = json!({
-                    "message": message, "watched": self.ears.listening(), "unwatched": count, "directories": named,
-                });
-                self.limited = Some((count, now));
-                self.say("watch.limited", Level::Error, data);
-            }
-            (Some(_), None) => {
-                self.limited = None;
-                self.say(
-                    "watch.recovered",
-                    Level::Info,
-                    json!({"message": "every directory is watched again"}),
-                );
-            }
-            (None, None) => {}
-        }
-    }
-
-    fn name_directory(&self, path: &Path) -> String {
-        path_text(path.strip_prefix(&self.root).unwrap_or(path)).0
-    }
-
-    fn sum_up_burst(&mut self, now: Instant, all: bool) {
-        if !self.allowance.due().is_some_and(|due| all || due <= now) {
-            return;
-        }
-        if let Some((shown, left_out)) = self.allowance.sum_up() {
-            let mut data = json!(left_out);
-            data["shown"] = shown.into();
-            data["left_out"] = left_out.total().into();
-            self.say("file.burst", Level::Info, data);
-        }
-    }
-
-    fn say(&mut self, kind: &'static str, level: Level, data: Value) {
-        let Value::Object(data) = data else {
-            unreachable!("the data of a watch event is an object")
-        };
-        self.out_other(kind, level, data);
-    }
-
-    fn out_other(&mut self, kind: &'static str, level: Level, data: Map<String, Value>) {
-        let event = self.reporter.other(kind, level, data);
-        self.push(event);
     }
 
     pub(super) fn push(&mut self, event: Event<'static>) {
@@ -584,7 +328,7 @@ impl Folder {
         self.out.push(event);
     }
 
-    /// Names directly in the folder's tree that another watch looks after, or that are gone, are not ours.
+    /// Whether a path is left out, given that its parent is not.
     pub(super) fn leave_out(&self, inside: &Path, is_dir: bool) -> bool {
         self.rules.leave_out(&self.root.join(inside), is_dir)
     }
@@ -598,6 +342,96 @@ pub(super) fn name_of(path: &Path) -> String {
         .into_owned()
 }
 
-fn seconds_now() -> i64 {
-    crate::clock::now().0 / 1_000_000
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    /// A folder whose watcher is not listened to: it hears only what the test says.
+    fn quiet_folder(root: &Path) -> Folder {
+        let mut folder = Folder::open(root, vec![], Arc::default(), Arc::default()).unwrap();
+        folder.take_events();
+        folder
+    }
+
+    fn told(folder: &mut Folder) -> Vec<String> {
+        let tell = |event: Event<'static>| {
+            let data: serde_json::Value = serde_json::from_str(event.data.as_deref().unwrap()).unwrap();
+            let text = |key: &str| data[key].as_str().unwrap_or("").to_owned();
+            format!("{} {}{}", event.kind, text("from"), text("path"))
+        };
+        let mut told: Vec<String> = folder.take_events().into_iter().map(tell).collect();
+        told.sort();
+        told
+    }
+
+    #[test]
+    fn after_lost_hints_everything_that_differs_is_found_and_it_is_said_that_hints_were_lost() {
+        let temp = tempfile::tempdir().unwrap();
+        let root = temp.path().canonicalize().unwrap();
+        for name in ["same", "changed", "gone", "moved", "dir/in", "old/deep/file"] {
+            fs::create_dir_all(root.join(name).parent().unwrap()).unwrap();
+            fs::write(root.join(name), name).unwrap();
+        }
+        let mut folder = quiet_folder(&root);
+        fs::write(root.join("changed"), "otherwise").unwrap();
+        fs::remove_file(root.join("gone")).unwrap();
+        fs::rename(root.join("moved"), root.join("dir/moved")).unwrap();
+        fs::rename(root.join("old"), root.join("dir/old")).unwrap();
+        fs::create_dir_all(root.join("new/er")).unwrap();
+        fs::write(root.join("new/er/file"), "x").unwrap();
+
+        let now = Instant::now();
+        folder.hear(
+            Hints {
+                overflowed: true,
+                ..Hints::default()
+            },
+            now,
+        );
+        folder.work(now);
+        let settled = now + folder.pending.settle() + Duration::from_millis(1);
+        folder.work(settled);
+        assert_eq!(
+            told(&mut folder),
+            [
+                "file.created new/er/file",
+                "file.modified changed",
+                "file.removed gone",
+                "file.renamed moveddir/moved",
+                "file.renamed olddir/old",
+                "watch.overflowed ",
+            ]
+        );
+        folder.hear(
+            Hints {
+                overflowed: true,
+                ..Hints::default()
+            },
+            settled,
+        );
+        folder.work(settled);
+        folder.work(settled + super::super::pending::HOLD);
+        assert_eq!(
+            told(&mut folder),
+            ["watch.overflowed "],
+            "what was found once is known"
+        );
+    }
+
+    #[test]
+    fn what_the_watcher_cannot_do_is_said() {
+        let temp = tempfile::tempdir().unwrap();
+        let mut folder = quiet_folder(&temp.path().canonicalize().unwrap());
+        folder.hear(
+            Hints {
+                problems: vec!["the device is gone".into()],
+                ..Hints::default()
+            },
+            Instant::now(),
+        );
+        let event = folder.take_events().remove(0);
+        assert_eq!((&*event.kind, event.level), ("watch.failed", Level::Error));
+        assert!(event.data.unwrap().contains("the device is gone"));
+    }
 }

@@ -4,6 +4,7 @@
 //! looking, and hints that pile up meanwhile become one per path, so that memory stays bounded whatever happens.
 
 mod allowance;
+mod announcements;
 mod content;
 mod decide;
 mod ears;
@@ -12,6 +13,7 @@ mod hints;
 mod language;
 mod pending;
 mod report;
+mod repositories;
 mod rules;
 mod scan;
 mod scratch;

@@ -3,6 +3,7 @@
 mod collector;
 mod editors;
 mod files;
+mod folds;
 mod git;
 mod ignores;
 mod limits;

@@ -168,7 +168,12 @@ impl Rig {
     }
 
     /// Stops and gives everything that was reported.
-    pub(crate) fn end(mut self) -> Vec<Seen> {
+    pub(crate) fn end(self) -> Vec<Seen> {
+        self.end_with(|| ()).0
+    }
+
+    /// The same, and what something says of the folder at the end.
+    pub(crate) fn end_with<T>(mut self, look: impl FnOnce() -> T) -> (Vec<Seen>, T) {
         if self.root.exists() {
             self.settle("zz-end");
         }
@@ -177,7 +182,7 @@ impl Rig {
         let seen = self.seen.seen();
         let ids: std::collections::HashSet<_> = seen.iter().map(|seen| &seen.id).collect();
         assert_eq!(ids.len(), seen.len(), "every event has an id of its own");
-        seen
+        (seen, look())
     }
 
     /// Stops and tells what happened to files and in git, in order.
