@@ -168,11 +168,11 @@ impl Folder {
                 entry,
             );
         }
-        // Gone are only those whose names were not taken.
-        for (path, entry) in replaced {
+        // Gone are only those whose names were not taken by another file.
+        for (path, entry) in replaced.iter().filter(|(_, entry)| !entry.stamp.is_directory()) {
             self.memory.forget(entry.slot);
-            if !entry.stamp.is_directory() && !self.tree.contains(&path) {
-                self.say_removed(&path, &entry, at);
+            if self.tree.get(path).is_none_or(|taken| taken.stamp.is_directory()) {
+                self.say_removed(path, entry, at);
             }
         }
         let old = self.absolute(from);
@@ -197,6 +197,9 @@ impl Folder {
     }
 
     fn rename_file(&mut self, from: &Path, to: &Path, touch: Option<&Touch>, at: Instant) {
+        if self.tree.get(to).is_some_and(|known| known.stamp.is_directory()) {
+            self.remove(to, at);
+        }
         let replaced = self.tree.remove(to);
         self.memory.forget(replaced.as_ref().and_then(|entry| entry.slot));
         let Some(before) = self.tree.remove(from) else {
@@ -238,7 +241,8 @@ impl Folder {
                 self.decide_one(path, touch, now);
             }
             (Some(known), Some(stamp)) if known.is_directory() => {
-                if known.identity != stamp.identity {
+                // Made anew, or something else was here in between: what is in it is not what was.
+                if known.identity != stamp.identity || touch.evidence == Evidence::Written {
                     self.look_at(&path, Mode::Report, now);
                 }
             }

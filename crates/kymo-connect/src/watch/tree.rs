@@ -15,12 +15,15 @@ pub(super) enum Kind {
     Directory,
 }
 
+/// Device, number on it, and birth where known: numbers of removed files are given again at once.
+pub(super) type Identity = (u64, u64, Option<SystemTime>);
+
 /// Tells versions of a file apart without reading it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Stamp {
     pub(super) kind: Kind,
-    /// Device and number on it; `None` where the system has none.
-    pub(super) identity: Option<(u64, u64)>,
+    /// The same wherever the file is moved to; `None` where the system has no such thing.
+    pub(super) identity: Option<Identity>,
     pub(super) modified: Option<SystemTime>,
     pub(super) size: u64,
 }
@@ -50,7 +53,7 @@ impl Stamp {
         Self::of(&fs::symlink_metadata(path).ok()?)
     }
 
-    /// Whether this is the same file, wherever it is: number and time, since numbers are given again.
+    /// Whether this is the same file, wherever it is, in the same version.
     pub(super) fn is_same_file(&self, other: &Self) -> bool {
         self.identity.is_some() && self == other
     }
@@ -62,13 +65,13 @@ impl Stamp {
 
 #[cfg(unix)]
 #[allow(clippy::unnecessary_wraps)] // other systems have none
-fn identity(metadata: &Metadata) -> Option<(u64, u64)> {
+fn identity(metadata: &Metadata) -> Option<Identity> {
     use std::os::unix::fs::MetadataExt;
-    Some((metadata.dev(), metadata.ino()))
+    Some((metadata.dev(), metadata.ino(), metadata.created().ok()))
 }
 
 #[cfg(not(unix))]
-fn identity(_: &Metadata) -> Option<(u64, u64)> {
+fn identity(_: &Metadata) -> Option<Identity> {
     None
 }
 
@@ -105,7 +108,7 @@ pub(super) struct Tree {
     entries: BTreeMap<PathBuf, Entry>,
     files: usize,
     /// So that a directory is recognised in its new place.
-    directories: HashMap<(u64, u64), PathBuf>,
+    directories: HashMap<Identity, PathBuf>,
 }
 
 impl Tree {
