@@ -202,6 +202,13 @@ impl Hub {
     }
 }
 
+impl Drop for Shared {
+    /// Without [`Hub::close`] the tasks end with the last handle, intake or subscriber.
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
 impl Shared {
     fn start_tasks(self: &Arc<Self>) {
         let writer = notes::Writer {

@@ -57,7 +57,7 @@ impl Intake {
     /// Takes a record as it was cut from the body, in the named dialect or the one it is detected to be in.
     pub fn take(&mut self, record: Record<'_>, dialect: Option<&'static dyn Dialect>) {
         match record.value {
-            Ok(value) => self.read(record.index, record.byte, value, dialect),
+            Ok(value) => self.read(record.index, Some(record.byte), value, dialect),
             Err(refusal) => self.refuse(record.index, refusal),
         }
     }
@@ -65,7 +65,7 @@ impl Intake {
     /// Reads a JSON record in its detected dialect (or the named one) and admits it. Bytes in refusals count from the
     /// record; [`Intake::take`] counts from the body.
     pub fn record(&mut self, index: usize, record: RawJson<'_>, dialect: Option<&'static dyn Dialect>) {
-        self.read(index, 0, record, dialect);
+        self.read(index, None, record, dialect);
     }
 
     /// Admits an event that a source or dialect made.
@@ -95,17 +95,22 @@ impl Intake {
     fn read(
         &mut self,
         index: usize,
-        byte: usize,
+        byte: Option<usize>,
         record: RawJson<'_>,
         dialect: Option<&'static dyn Dialect>,
     ) {
         let dialect = dialect.unwrap_or_else(|| dialects::detect(record));
         let limits = &self.hub.settings.limits;
-        let admitted = judge::size(record.as_str().len(), limits)
+        let received = record.as_str().len();
+        let admitted = judge::size(received, limits)
             .and_then(|()| dialect.read(record, limits))
-            .and_then(|event| self.admit(index, event, Some(record.as_str().len())));
+            .and_then(|event| self.admit(index, event, Some(received)));
         if let Err(refusal) = admitted {
-            self.refuse(index, refusal.moved(byte));
+            let refusal = match byte {
+                Some(byte) => refusal.moved(byte).or_at(byte),
+                None => refusal,
+            };
+            self.refuse(index, refusal);
         }
     }
 

@@ -111,7 +111,7 @@ impl Subscriber {
                 }
                 Step::Ledger(from) => {
                     let item = self.pipeline.take(from)?;
-                    if let Some(delivery) = self.from_ledger(item, horizon) {
+                    if let Some(delivery) = self.take_item(item, horizon) {
                         return Some(delivery);
                     }
                 }
@@ -128,7 +128,7 @@ impl Subscriber {
         }
     }
 
-    fn from_ledger(&mut self, item: Result<Item, ReadFailure>, horizon: Horizon) -> Option<Delivery> {
+    fn take_item(&mut self, item: Result<Item, ReadFailure>, horizon: Horizon) -> Option<Delivery> {
         let item = match item {
             Ok(item) => item,
             Err(failure) => {
@@ -141,7 +141,7 @@ impl Subscriber {
                 });
             }
         };
-        self.pipeline.start_ahead(horizon.ring_first);
+        self.pipeline.start_ahead(&item, horizon.ring_first);
         match item {
             Item::Frame { frame, .. } => self.hand_on(frame),
             Item::Gap { gap, .. } => self.subscription.lose(gap).map(Delivery::Gap),

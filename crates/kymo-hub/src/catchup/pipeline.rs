@@ -55,11 +55,10 @@ impl Pipeline {
         self.pending = Some((from, slices::read(&self.pool, &self.feed, from, frames, reader)));
     }
 
-    /// Begins the next read before it is asked for, if that is not too much for the pool.
-    pub(crate) fn start_ahead(&mut self, ring_first: Seq) {
-        let Some(next) = self.items.back().map(Item::next) else {
-            return;
-        };
+    /// Begins the read that follows `taken` and what is ready, if the ring does not have it and it is not too much for
+    /// the pool.
+    pub(crate) fn start_ahead(&mut self, taken: &Item, ring_first: Seq) {
+        let next = self.items.back().unwrap_or(taken).next();
         if next >= ring_first {
             return;
         }
@@ -88,7 +87,9 @@ impl Pipeline {
     }
 
     fn arrived(&mut self, from: Seq) -> Option<Result<(), ReadFailure>> {
-        if let Some((items, reader)) = self.pool.shelf.lock().find(self.feed.number, from) {
+        if self.feed.is_shared()
+            && let Some((items, reader)) = self.pool.shelf.lock().find(self.feed.number, from)
+        {
             self.items.extend(items);
             self.reader = reader;
             return Some(Ok(()));

@@ -1,4 +1,6 @@
 //! A model of hub and reader: random commits, slow readers, evictions, holes and reconnects.
+#![allow(clippy::cast_possible_truncation)] // a model of a few thousand events
+
 use kymo_ledger::GapReason;
 use proptest::prelude::*;
 

@@ -88,7 +88,7 @@ fn start(folder: &TempDir, settings: &HubSettings, ledger_settings: &LedgerSetti
 
 /// An event that says its seq if nothing else is stored beside it.
 pub fn numbered(number: u64) -> Event<'static> {
-    let mut event = Event::new(if number % 2 == 0 { "even" } else { "odd" }, "test");
+    let mut event = Event::new(if number.is_multiple_of(2) { "even" } else { "odd" }, "test");
     event.data = Some(number.to_string().into());
     event
 }
