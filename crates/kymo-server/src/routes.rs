@@ -377,6 +377,10 @@ mod tests {
             error.message,
             "there is nothing at /api/v1/event; did you mean `/api/v1/events`?"
         );
-        assert!(not_found("/api/nothing/of/this/kind").message.contains("see /docs"));
+        assert!(
+            not_found("/api/nothing/of/this/kind")
+                .message
+                .contains("see /docs")
+        );
     }
 }

@@ -3,7 +3,8 @@
 //! Shutdown loses nothing: accepting stops, requests in flight are answered, readers are told, and what does not end
 //! within a few seconds is cut. Closing the hub afterwards is the caller's.
 use std::{
-    convert::Infallible, io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration, time::Instant,
+    convert::Infallible, io, net::SocketAddr, panic::AssertUnwindSafe, path::PathBuf, sync::Arc,
+    time::Duration, time::Instant,
 };
 
 use axum::{
@@ -12,6 +13,7 @@ use axum::{
     http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header},
     response::IntoResponse,
 };
+use futures_util::FutureExt;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
@@ -26,6 +28,7 @@ use crate::{
     app::{App, Application, Counts, Parts},
     auth::Auth,
     body::Budget,
+    error::ApiError,
     gate::{Entry, Gate},
     routes,
     settings::ServerSettings,
@@ -239,9 +242,12 @@ async fn enter(entry: Entry, router: Router, request: Request<Incoming>) -> Resp
     response
 }
 
+// A fault of ours costs the request it happened in and nothing else.
 async fn route(router: Router, request: Request<Incoming>) -> Response<Body> {
-    let Ok(response) = router.oneshot(request).await;
-    response
+    match AssertUnwindSafe(router.oneshot(request)).catch_unwind().await {
+        Ok(Ok(response)) => response,
+        Err(_) => ApiError::new("internal", "a fault of the server's own; see its log").into_response(),
+    }
 }
 
 /// Headers that keep a browser from making more of an answer than it is.

@@ -180,10 +180,13 @@ impl Follower {
                 return Bytes::from_static(b": still here\n\n");
             }
             () = self.app.closing.cancelled() => Delivery::Closing { cursor: None },
-            () = self.caller.revoked.cancelled() => Delivery::Failed {
-                code: "unauthorized",
-                message: "the token was revoked".into(),
-            },
+            () = self.caller.revoked.cancelled() => {
+                self.over = true;
+                Delivery::Failed {
+                    code: "unauthorized",
+                    message: "the token was revoked".into(),
+                }
+            }
         };
         self.message(delivery)
     }
@@ -213,8 +216,8 @@ impl Follower {
                 self.over = true;
                 Bytes::from_static(b"event: closing\ndata: {\"op\":\"closing\"}\n\n")
             }
+            // The hub tries again by itself; nothing is lost.
             Delivery::Failed { code, message } => {
-                self.over = true;
                 let mut out = b"event: error\ndata: {\"op\":\"error\",".to_vec();
                 ApiError::new(code, message).write_fields(&mut out);
                 out.extend_from_slice(b"}\n\n");

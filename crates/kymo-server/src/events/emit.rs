@@ -56,16 +56,14 @@ pub(crate) async fn admit(
         Ok(records) => records,
         Err(refusal) => return intake.refuse(0, refusal),
     };
+    intake.reserve(body.len());
     let mut slice_end = SLICE_BYTES;
     for record in records {
         if record.byte >= slice_end {
             slice_end = record.byte + SLICE_BYTES;
             tokio::task::yield_now().await;
         }
-        match record.value {
-            Ok(value) => intake.record(record.index, value, dialect),
-            Err(refusal) => intake.refuse(record.index, refusal),
-        }
+        intake.take(record, dialect);
     }
 }
 

@@ -115,9 +115,9 @@ impl Feeds {
                 outbox.text(|out| replies::fell_behind(feed, cursor, lag_events, out));
             }
             Delivery::Gap(gap) => outbox.text(|out| replies::gap(feed, &gap, out)),
+            // The hub tries again by itself; nothing is lost.
             Delivery::Failed { code, message } => {
-                // The cursor stands; the client subscribes again behind it.
-                let sub = serde_json::to_string(&self.list.remove(index).sub).expect("a string is JSON");
+                let sub = serde_json::to_string(&self.list[index].sub).expect("a string is JSON");
                 let error = ApiError::new(code, message);
                 outbox.text(|out| replies::error(Some(("sub", &sub)), &error, out));
             }

@@ -103,18 +103,12 @@ mod tests {
                 .map_err(|error| error.code)
         };
         assert_eq!(request(usize::MAX, None), Ok(101));
-        for index in 0..good.len() {
-            assert_eq!(
-                request(index, None),
-                Err("upgrade_required"),
-                "without {}",
-                good[index].0
-            );
+        for (index, (name, _)) in good.iter().enumerate() {
+            assert_eq!(request(index, None), Err("upgrade_required"), "without {name}");
             assert_eq!(
                 request(index, Some("x")),
                 Err("upgrade_required"),
-                "with a bad {}",
-                good[index].0
+                "with a bad {name}"
             );
         }
     }

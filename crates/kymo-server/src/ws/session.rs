@@ -30,7 +30,7 @@ use super::{
 use crate::error::ApiError;
 
 /// How long the last words may take.
-const GOODBYE_WITHIN: Duration = Duration::from_secs(2);
+const GOODBYE_WITHIN: Duration = Duration::from_secs(1);
 /// How long promises may take to be kept when the server closes.
 const PROMISES_WITHIN: Duration = Duration::from_secs(3);
 

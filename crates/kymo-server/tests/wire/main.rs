@@ -1,0 +1,13 @@
+//! The wire as clients meet it: a real server on a free port, a real ledger in a temporary folder, foreign clients.
+
+mod access;
+mod cloudevents;
+mod emitting;
+mod history;
+mod json_suite;
+mod limits;
+mod operations;
+mod shutdown;
+mod streaming;
+mod support;
+mod websocket;
