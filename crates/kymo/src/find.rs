@@ -117,9 +117,14 @@ impl Place {
         })
     }
 
-    /// Looks until a starting server serves; gives up on `Held` after a few seconds.
+    /// Looks until a starting server serves or a stopping one has ended; gives up on `Held` after a moment.
     pub(crate) fn find_settled(place: &Where) -> Result<Self, Failure> {
-        let deadline = Instant::now() + Duration::from_secs(5);
+        Self::find_settled_within(place, Duration::from_secs(2))
+    }
+
+    /// The same with a patience of the caller's.
+    pub(crate) fn find_settled_within(place: &Where, patience: Duration) -> Result<Self, Failure> {
+        let deadline = Instant::now() + patience;
         loop {
             let found = Self::find(place)?;
             if !matches!(found.state, State::Held { .. }) || Instant::now() > deadline {
@@ -205,14 +210,27 @@ pub(crate) fn state_of(data: &Path, token: Option<&str>) -> Result<State, Failur
     Ok(match lock {
         LockState::Free => State::Free,
         LockState::Held { pid } => match ServerFile::read(data) {
-            // A file by another process than the one that holds the lock is a leftover.
-            Some(file) if pid.is_none_or(|pid| pid == file.pid) => State::Running(Endpoint {
+            // A file by another process than the one that holds the lock is a leftover. Between taking the lock and
+            // saying so the holder's pid may be a leftover itself; that process is dead then.
+            Some(file) if pid == Some(file.pid) && is_alive(file.pid) => State::Running(Endpoint {
                 url: file.url,
                 token: token.map(str::to_owned).or_else(|| owner_token(data)),
             }),
             _ => State::Held { pid },
         },
     })
+}
+
+#[cfg(unix)]
+fn is_alive(pid: u32) -> bool {
+    let pid = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw);
+    // Not allowed to ask means that it is there.
+    pid.is_some_and(|pid| rustix::process::test_kill_process(pid) != Err(rustix::io::Errno::SRCH))
+}
+
+#[cfg(not(unix))]
+fn is_alive(_: u32) -> bool {
+    true
 }
 
 /// The owner's token of a folder.

@@ -74,6 +74,8 @@ async fn open_and_serve(plan: Plan, on_ready: impl FnOnce(&Ready)) -> Result<End
         Err(OpenError::Locked { pid, .. }) => return Ok(Ended::Elsewhere { pid }),
         Err(error) => return Err(error.into()),
     };
+    // Left by a process that was killed; from here on it would be taken for ours.
+    let _ = fs::remove_file(ServerFile::path(&plan.data));
     let hub = Hub::start_with(plan.settings.hub.clone(), ledger, notices);
     let served = serve(&plan, &hub, on_ready).await;
     hub.close().await;

@@ -87,7 +87,7 @@ pub(crate) struct Args {
 }
 
 /// How long a server may take before the event goes to the spool.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(5);
 
 impl Args {
     pub(crate) fn run(self) -> Result<Exit, Failure> {

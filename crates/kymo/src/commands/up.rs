@@ -2,6 +2,7 @@
 use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use serde::Deserialize;
@@ -144,7 +145,8 @@ pub(super) fn join(data: &Path, pid: Option<u32>, watches: &[PathBuf], open: boo
         data: Some(data.to_owned()),
         ..Where::default()
     };
-    let found = Place::find_settled(&place)?;
+    // The other one may be opening a ledger that needs recovery.
+    let found = Place::find_settled_within(&place, Duration::from_secs(6))?;
     let State::Running(endpoint) = &found.state else {
         return Err(Failure::locked(data, pid));
     };

@@ -17,8 +17,15 @@ use serde_json::{Value, json};
 
 use super::pass::Carried;
 use crate::{
-    failure::Failure, find::Where, labels::Labels, moment::now, native, outbox::Outbox, printer::note,
-    settings::RunSettings, tap::Line,
+    failure::{Failure, Kind},
+    find::Where,
+    labels::Labels,
+    moment::now,
+    native,
+    outbox::Outbox,
+    printer::note,
+    settings::RunSettings,
+    tap::Line,
 };
 
 /// A server that takes longer counts as away; everything then waits on disk.
@@ -69,8 +76,12 @@ impl Recorder {
         command: &[OsString],
         settings: RunSettings,
     ) -> Result<Self, Failure> {
-        let outbox = Outbox::open(place, PATIENCE)?;
-        let environment = environment(place, &outbox);
+        // A mistake in the arguments is told; anything else must not keep the command from running.
+        let outbox = match Outbox::open(place, PATIENCE) {
+            Err(failure) if failure.kind == Kind::Usage => return Err(failure),
+            outbox => outbox,
+        };
+        let environment = environment(place, outbox.as_ref().ok());
         let waiting = Arc::new(AtomicUsize::new(0));
         let (sender, receiver) = channel();
         let worker = std::thread::spawn({
@@ -222,13 +233,20 @@ fn output_data(stream: Stream, line: &Line) -> Value {
 
 /// The worker: everything that waits goes together. After a failure the rest is only counted down, so that the
 /// command is not held up.
-fn hand_over(mut outbox: Outbox, queue: &Receiver<String>, waiting: &AtomicUsize) -> Option<Failure> {
-    let mut failed = None;
+fn hand_over(
+    outbox: Result<Outbox, Failure>,
+    queue: &Receiver<String>,
+    waiting: &AtomicUsize,
+) -> Option<Failure> {
+    let (mut outbox, mut failed) = match outbox {
+        Ok(outbox) => (Some(outbox), None),
+        Err(failure) => (None, Some(failure)),
+    };
     while let Ok(first) = queue.recv() {
         let records: Vec<String> = std::iter::once(first)
             .chain(queue.try_iter().take(RECORDS_MAX - 1))
             .collect();
-        if failed.is_none() {
+        if let Some(outbox) = outbox.as_mut().filter(|_| failed.is_none()) {
             failed = outbox.deliver(&records).err();
         }
         waiting.fetch_sub(records.iter().map(String::len).sum(), Ordering::Relaxed);
@@ -236,12 +254,12 @@ fn hand_over(mut outbox: Outbox, queue: &Receiver<String>, waiting: &AtomicUsize
     failed
 }
 
-fn environment(place: &Where, outbox: &Outbox) -> Vec<(&'static str, OsString)> {
+fn environment(place: &Where, outbox: Option<&Outbox>) -> Vec<(&'static str, OsString)> {
     let mut variables = Vec::new();
     if let Ok(data) = crate::find::data_folder(place.data.as_deref()) {
         variables.push(("KYMO_DATA", data.into_os_string()));
     }
-    if let Some(url) = outbox.url() {
+    if let Some(url) = outbox.and_then(Outbox::url) {
         variables.push(("KYMO_URL", url.into()));
     }
     if let Some(token) = &place.token {

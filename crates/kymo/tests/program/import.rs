@@ -1,0 +1,265 @@
+//! `import`: whole files, once, with every refusal named.
+
+use std::fs;
+
+use serde_json::{Value, json};
+
+use crate::support::{Home, fixtures, numbers};
+
+fn lines(numbers: impl IntoIterator<Item = u64>) -> String {
+    numbers
+        .into_iter()
+        .map(|n| format!("{{\"type\":\"old\",\"source\":\"file\",\"data\":{{\"n\":{n}}}}}\n"))
+        .collect()
+}
+
+#[test]
+fn a_file_is_imported_once_however_often_it_is_given() {
+    let home = Home::new();
+    let server = home.serve();
+    home.write("old.jsonl", lines(1..=3_000));
+    let first = home.kymo(&["import", "old.jsonl", "--json"]).good().json();
+    assert_eq!(first, json!({ "stored": 3000, "known": 0, "refused": 0 }));
+    let again = home.kymo(&["import", "old.jsonl", "--json"]).good().json();
+    assert_eq!(again, json!({ "stored": 0, "known": 3000, "refused": 0 }));
+    // The file grows; only what is new is new.
+    home.write("old.jsonl", lines(1..=3_005));
+    let grown = home.kymo(&["import", "old.jsonl", "--json"]).good().json();
+    assert_eq!(grown, json!({ "stored": 5, "known": 3000, "refused": 0 }));
+    // Another file with the same first lines is another file.
+    home.write("other.jsonl", lines(1..=2));
+    let other = home.kymo(&["import", "other.jsonl", "--json"]).good().json();
+    assert_eq!(other["stored"], 2);
+    fs::rename(
+        home.project().join("other.jsonl"),
+        home.project().join("moved.jsonl"),
+    )
+    .expect("moved");
+    let name = home.project().join("other.jsonl");
+    let moved = home
+        .kymo(&[
+            "import",
+            "moved.jsonl",
+            "--as",
+            name.to_str().expect("UTF-8"),
+            "--json",
+        ])
+        .good()
+        .json();
+    assert_eq!(moved["known"], 2);
+    let events = server.events("type:old");
+    assert_eq!(events.len(), 3_007);
+    assert!(events.iter().all(|event| event["backfill"] == true));
+}
+
+#[test]
+fn a_folder_without_a_server_is_imported_into_directly_and_only_once_too() {
+    let home = Home::new();
+    home.write("old.jsonl", lines(1..=500));
+    home.kymo(&["import", "old.jsonl"]).code(3);
+    let ran = home.kymo(&["import", "old.jsonl", "--data", ".kymo"]).good();
+    assert!(ran.stdout.contains("stored 500"), "{}", ran.stdout);
+    let again = home
+        .kymo(&["import", "old.jsonl", "--data", ".kymo", "--json"])
+        .good()
+        .json();
+    assert_eq!(again["known"], 500);
+    let server = home.serve();
+    assert_eq!(numbers(&server.events("type:old")), (1..=500).collect::<Vec<_>>());
+    let by_server = home.kymo(&["import", "old.jsonl", "--json"]).good().json();
+    assert_eq!(by_server["known"], 500);
+}
+
+#[test]
+fn refused_lines_are_named_by_number_and_reason_and_the_others_are_stored() {
+    let home = Home::new();
+    let server = home.serve();
+    let mut text = lines(1..=1);
+    text.push_str("\r\n  \n{broken\n");
+    text.push_str(&lines(2..=2));
+    text.push_str("[1]\n\"text\"\n{\"data\":1}\n{\"type\":\"kymo.mine\"}\n{\"type\":\"a\",\"type\":\"b\"}\n");
+    text.push_str(&format!("{{\"type\":\"{}\"}}\n", "x".repeat(300)));
+    text.push_str(lines(3..=3).trim_end());
+    home.write("mixed.jsonl", text);
+    let ran = home.kymo(&["import", "mixed.jsonl"]).code(4);
+    assert!(ran.stdout.contains("stored 3, refused 7"), "{}", ran.stdout);
+    for (line, code) in [
+        (4, "invalid_json"),
+        (6, "not_an_event"),
+        (7, "not_an_event"),
+        (8, "type_missing"),
+        (9, "reserved_type"),
+        (10, "duplicate_key"),
+        (11, "name_too_long"),
+    ] {
+        let said = ran
+            .stderr
+            .lines()
+            .find(|said| said.starts_with(&format!("line {line}: ")));
+        assert!(
+            said.is_some_and(|said| said.ends_with(&format!("[{code}]"))),
+            "line {line} {code}: {}",
+            ran.stderr
+        );
+    }
+    assert_eq!(numbers(&server.events("type:old")), [1, 2, 3]);
+}
+
+#[test]
+fn a_line_too_large_for_any_event_is_refused_without_being_held() {
+    let home = Home::new();
+    let server = home.serve();
+    let mut text = lines(1..=1).into_bytes();
+    text.extend(format!("{{\"type\":\"big\",\"data\":\"{}\"}}\n", "x".repeat(40 << 20)).into_bytes());
+    text.extend(format!("{{\"type\":\"big\",\"data\":\"{}\"}}\n", "x".repeat(2 << 20)).into_bytes());
+    text.extend(b"{\"type\":\"utf\xff\"}\n");
+    text.extend(lines(2..=2).into_bytes());
+    home.write("large.jsonl", text);
+    let ran = home.kymo(&["import", "large.jsonl"]).code(4);
+    for (line, code) in [
+        (2, "event_too_large"),
+        (3, "event_too_large"),
+        (4, "invalid_utf8"),
+    ] {
+        let said = ran
+            .stderr
+            .lines()
+            .find(|said| said.starts_with(&format!("line {line}: ")));
+        assert!(
+            said.is_some_and(|said| said.ends_with(&format!("[{code}]"))),
+            "line {line}: {}",
+            ran.stderr
+        );
+    }
+    assert_eq!(numbers(&server.events("type:old")), [1, 2]);
+}
+
+#[test]
+fn standard_input_and_an_array_are_read_too() {
+    let home = Home::new();
+    let server = home.serve();
+    home.kymo_with_input(&["import", "-"], lines(1..=2).as_bytes())
+        .good();
+    home.write("array.json", "[\n {\"type\":\"old\",\"data\":{\"n\":3}},\n {\"no\":1},\n {\"type\":\"old\",\n\"data\":{\"n\":4}}\n]\n");
+    let ran = home.kymo(&["import", "array.json"]).code(4);
+    assert!(
+        ran.stderr.contains("line 3: ") && ran.stderr.contains("[type_missing]"),
+        "{}",
+        ran.stderr
+    );
+    assert_eq!(numbers(&server.events("type:old")), [1, 2, 3, 4]);
+}
+
+#[test]
+fn a_file_that_is_not_there_or_a_folder_is_said() {
+    let home = Home::new();
+    let _server = home.serve();
+    let ran = home.kymo(&["import", "missing.jsonl"]).code(1);
+    assert!(ran.stderr.contains("missing.jsonl"), "{}", ran.stderr);
+    let ran = home.kymo(&["import", "."]).code(2);
+    assert!(ran.stderr.contains("folder"), "{}", ran.stderr);
+    home.kymo(&["import", "x", "--dialect", "unknown"]).code(2);
+}
+
+#[test]
+fn every_refused_text_of_the_public_json_suite_is_refused_by_its_line() {
+    let Some(suite) = fixtures("json/JSONTestSuite/test_parsing") else {
+        return;
+    };
+    let home = Home::new();
+    let server = home.serve();
+    let mut text = Vec::new();
+    let mut expected = Vec::new();
+    let mut line = 0;
+    let mut files: Vec<_> = fs::read_dir(suite)
+        .expect("listed")
+        .flatten()
+        .map(|entry| entry.path())
+        .collect();
+    files.sort();
+    for file in files {
+        let name = file.file_name().expect("a name").to_string_lossy().into_owned();
+        let body = fs::read(&file).expect("read");
+        // A text with a line end inside is two lines of a file of lines, and another matter.
+        if !name.starts_with("n_") || body.contains(&b'\n') || body.len() > 50_000 {
+            continue;
+        }
+        text.extend_from_slice(b"\n");
+        text.extend_from_slice(b"{\"type\":\"suite\",\"data\":");
+        text.extend_from_slice(&body);
+        text.extend_from_slice(b"}\n");
+        line += 2;
+        expected.push((line, name));
+    }
+    assert!(expected.len() > 150, "only {} texts", expected.len());
+    text.extend_from_slice(lines(1..=1).as_bytes());
+    home.write("suite.jsonl", text);
+    let ran = home.kymo(&["import", "suite.jsonl"]).code(4);
+    for (line, name) in &expected {
+        assert!(
+            ran.stderr.contains(&format!("line {line}: ")),
+            "{name} was not refused"
+        );
+    }
+    assert_eq!(ran.stderr.lines().count(), expected.len(), "{}", ran.stderr);
+    assert_eq!(numbers(&server.events("source:file")), [1]);
+}
+
+#[test]
+fn every_valid_cloud_event_is_kept_and_every_invalid_one_refused() {
+    let Some(folder) = fixtures("cloudevents") else {
+        return;
+    };
+    let home = Home::new();
+    let server = home.serve();
+    let read = |name: &str| -> Vec<Value> {
+        serde_json::from_slice(&fs::read(folder.join(name)).expect("read")).expect("JSON")
+    };
+    let as_lines =
+        |cases: &[Value]| -> String { cases.iter().map(|case| format!("{}\n", case["event"])).collect() };
+
+    let valid = read("valid.json");
+    home.write("valid.jsonl", as_lines(&valid));
+    let summary = home
+        .kymo(&["import", "valid.jsonl", "--dialect", "cloudevents", "--json"])
+        .good()
+        .json();
+    assert_eq!(
+        summary["stored"].as_u64().unwrap_or(0) + summary["known"].as_u64().unwrap_or(0),
+        valid.len() as u64
+    );
+    let mut exported = home
+        .kymo(&["export", "-type:kymo.*", "--dialect", "cloudevents"])
+        .good()
+        .ndjson();
+    for event in &mut exported {
+        // What was imported says so, as an extension.
+        assert_eq!(
+            event.as_object_mut().expect("an object").remove("backfill"),
+            Some(Value::Bool(true))
+        );
+    }
+    for case in &valid {
+        assert!(
+            exported.contains(&case["event"]),
+            "{} did not come back equal:\n{}\n{exported:#?}",
+            case["name"],
+            case["event"]
+        );
+    }
+
+    let invalid = read("invalid.json");
+    home.write("invalid.jsonl", as_lines(&invalid));
+    let before = server.events("-type:kymo.*").len();
+    let ran = home
+        .kymo(&["import", "invalid.jsonl", "--dialect", "cloudevents"])
+        .code(4);
+    for (index, case) in invalid.iter().enumerate() {
+        assert!(
+            ran.stderr.contains(&format!("line {}: ", index + 1)),
+            "{} was taken",
+            case["name"]
+        );
+    }
+    assert_eq!(server.events("-type:kymo.*").len(), before);
+}

@@ -1,0 +1,22 @@
+//! The real program, command by command, its faults included.
+#![allow(missing_docs, reason = "tests say by their names what they show")]
+#![allow(clippy::print_stdout, reason = "a test that is skipped says so")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod config;
+mod crash;
+mod docs;
+mod emit;
+mod export;
+mod import;
+mod query;
+mod replay;
+mod run;
+mod serve;
+mod tail;
+mod token;
+mod up;
+mod verify;
+mod watch;
