@@ -55,10 +55,7 @@ pub(crate) fn complete(core: &Core) -> io::Result<()> {
 fn write(core: &Core, segment: &Arc<Segment>) -> io::Result<()> {
     let index = build::index(segment, before(&core.segments, segment)?)?;
     let path = segment.index_path();
-    match core.disk.remove(&path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
+    disk::remove_if_there(&*core.disk, &path)?;
     disk::write_full(&*core.disk.open(&path, Access::New)?, &index, 0)?;
     tracing::info!(segment = segment.first, "index made from the lines");
     segment.summary()?;

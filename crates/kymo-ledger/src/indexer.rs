@@ -265,10 +265,7 @@ impl Live {
 
 fn fresh(core: &Core, segment: &Segment, chain: Chain) -> io::Result<Arc<dyn DiskFile>> {
     let path = segment.index_path();
-    match core.disk.remove(&path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
+    disk::remove_if_there(&*core.disk, &path)?;
     let file = core.disk.open(&path, Access::New)?;
     let mut head = Vec::new();
     FileHead {

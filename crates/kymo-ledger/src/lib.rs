@@ -31,6 +31,8 @@ mod scan;
 mod segment;
 mod segments;
 mod settings;
+#[cfg(any(test, feature = "test-support"))]
+pub mod testing;
 mod verify;
 mod walk;
 mod writer;

@@ -145,10 +145,7 @@ fn keep(
     kept: &std::path::Path,
 ) -> io::Result<()> {
     disk.create_dir(place)?;
-    match disk.remove(kept) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
+    disk::remove_if_there(disk, kept)?;
     let copy = disk.open(kept, Access::New)?;
     let (mut done, mut piece) = (0, Vec::new());
     while done < tail.unfinished {

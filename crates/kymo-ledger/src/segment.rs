@@ -127,10 +127,9 @@ impl Segment {
     /// Removes its files; who has them open can still read them.
     pub(crate) fn remove(&self) -> io::Result<()> {
         let files = [self.path(), self.folder.compressed(self.first), self.index_path()];
-        files.iter().try_for_each(|path| match self.disk.remove(path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            _ => Ok(()),
-        })
+        files
+            .iter()
+            .try_for_each(|path| disk::remove_if_there(&*self.disk, path))
     }
 
     /// Its bytes, opened if nobody has them open. A file that is not there has none.

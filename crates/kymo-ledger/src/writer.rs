@@ -4,7 +4,7 @@
 //! nothing of the group is acknowledged, what was written of it is cut off, and the next group begins a new segment:
 //! a page whose sync failed is never believed.
 
-use std::{io, ops::Range, sync::Arc, time::Instant};
+use std::{io, ops::Range, path::PathBuf, sync::Arc, time::Instant};
 
 use kymo_event::{Micros, Seq};
 
@@ -12,7 +12,7 @@ use crate::{
     AppendError, Appended, Durability, Lines, Notice,
     clock::Stamp,
     core::Core,
-    disk::{self, Access, DiskFile},
+    disk::{self, Access, DiskFile, remove_if_there},
     group::{self, Group},
     indexer::Fed,
     queue::{Pending, Taken},
@@ -44,6 +44,9 @@ pub(crate) struct Writer {
     several: bool,
     /// What the group at hand put where, for the indexer.
     written: Vec<Fed>,
+    /// What failed groups left and the disk has not let go yet.
+    leftovers: Vec<PathBuf>,
+    uncut: Vec<Current>,
 }
 
 impl Writer {
@@ -59,6 +62,8 @@ impl Writer {
             unsynced_since: None,
             several: false,
             written: Vec::new(),
+            leftovers: Vec::new(),
+            uncut: Vec::new(),
         }
     }
 
@@ -111,8 +116,8 @@ impl Writer {
 
     /// Makes the group durable, or leaves nothing of it.
     fn write(&mut self, group: &Group) -> io::Result<()> {
+        self.clean()?;
         let mut full = Vec::new();
-        self.written.clear();
         match self.write_parts(group, &mut full) {
             Ok(()) => {
                 self.list(full);
@@ -120,7 +125,7 @@ impl Writer {
             }
             Err(error) => {
                 full.extend(self.current.take());
-                full.into_iter().for_each(|current| self.cut(&current));
+                self.take_back(full);
                 Err(error)
             }
         }
@@ -151,10 +156,10 @@ impl Writer {
     }
 
     fn write_part(&mut self, all: &Lines, lines: Range<usize>, bytes: Range<usize>) -> io::Result<()> {
-        let current = match &mut self.current {
-            Some(current) => current,
-            none => none.insert(begin(&self.core, self.next + lines.start as u64)?),
-        };
+        if self.current.is_none() {
+            self.begin(self.next + lines.start as u64)?;
+        }
+        let current = self.current.as_mut().expect("begun above");
         disk::write_full(&*current.file, &all.bytes[bytes.clone()], current.end.bytes)?;
         current.end.bytes += bytes.len() as u64;
         current.end.last += lines.len() as u64;
@@ -163,6 +168,30 @@ impl Writer {
             from: lines.start,
             to: lines.end,
             segment: current.segment.clone(),
+        });
+        Ok(())
+    }
+
+    /// Makes the file of a new segment, its directory entry durable before anything in it is acknowledged.
+    fn begin(&mut self, first: u64) -> io::Result<()> {
+        let core = &self.core;
+        let end = End {
+            last: first - 1,
+            bytes: 0,
+        };
+        let segment = Segment::new(core.disk.clone(), core.folder.clone(), first, end);
+        let path = segment.path();
+        // A file of this name can only be what a failed group or an unfinished tail left.
+        remove_if_there(&*core.disk, &path)?;
+        self.leftovers.push(path.clone());
+        let file = core.disk.open(&path, Access::New)?;
+        core.disk.sync_dir(core.folder.ledger())?;
+        self.leftovers.pop();
+        self.current = Some(Current {
+            segment: Arc::new(segment),
+            file,
+            end,
+            listed: false,
         });
         Ok(())
     }
@@ -189,22 +218,42 @@ impl Writer {
         }
     }
 
-    /// Cuts a segment back to what is durable. If the disk refuses even that, the bytes stay behind the end and are
-    /// never read: the next segment begins with their first seq.
-    fn cut(&self, current: &Current) {
-        let result = if current.listed {
+    /// Takes back what a failed group wrote.
+    fn take_back(&mut self, written: Vec<Current>) {
+        for current in written {
             current.segment.complete();
+            match current.listed {
+                true => self.uncut.push(current),
+                false => self.leftovers.push(current.segment.path()),
+            }
+        }
+        if let Err(error) = self.clean() {
+            tracing::warn!(%error, "what a failed write left is still there; nothing is written until it is gone");
+        }
+    }
+
+    /// Removes segments that a failed group began, durably and before anything else: found after a crash they would
+    /// stand for events that never were. Then cuts the segment that it went on with. If the disk refuses that, the
+    /// bytes stay behind the end and are never read: the next segment begins with their first seq.
+    fn clean(&mut self) -> io::Result<()> {
+        for path in &self.leftovers {
+            remove_if_there(&*self.core.disk, path)?;
+        }
+        if !self.leftovers.is_empty() {
+            self.core.disk.sync_dir(self.core.folder.ledger())?;
+            self.leftovers.clear();
+        }
+        for current in self.uncut.drain(..) {
             let durable = current.segment.end().bytes;
-            current
+            if let Err(error) = current
                 .file
                 .set_len(durable)
                 .and_then(|()| current.file.sync_data())
-        } else {
-            self.core.disk.remove(&current.segment.path())
-        };
-        if let Err(error) = result {
-            tracing::warn!(segment = current.segment.first, %error, "unacknowledged bytes could not be cut off");
+            {
+                tracing::warn!(segment = current.segment.first, %error, "unacknowledged bytes could not be cut off");
+            }
         }
+        Ok(())
     }
 
     fn acknowledge(&mut self, pending: Vec<Pending>, group: &Group, first: Seq) {
@@ -261,29 +310,6 @@ impl Writer {
             }
         }
     }
-}
-
-/// Makes the file of a new segment, its directory entry durable before anything in it is acknowledged.
-fn begin(core: &Core, first: u64) -> io::Result<Current> {
-    let end = End {
-        last: first - 1,
-        bytes: 0,
-    };
-    let segment = Segment::new(core.disk.clone(), core.folder.clone(), first, end);
-    let path = segment.path();
-    // A file of this name can only be what a failed group left.
-    match core.disk.remove(&path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let file = core.disk.open(&path, Access::New)?;
-    core.disk.sync_dir(core.folder.ledger())?;
-    Ok(Current {
-        segment: Arc::new(segment),
-        file,
-        end,
-        listed: false,
-    })
 }
 
 fn list_one(core: &Core, current: &mut Current) {

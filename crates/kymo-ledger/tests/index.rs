@@ -94,10 +94,16 @@ fn a_head_kept_elsewhere_proves_that_what_it_covers_is_unchanged() {
         assert_eq!((report.matches, report.damage.len()), (Some(true), 0), "{head}");
         let mut other = head.clone();
         other.chain[7] ^= 1;
-        assert_eq!(outside.verify(Some(&other), &mut |_, _| {}).unwrap().matches, Some(false));
+        assert_eq!(
+            outside.verify(Some(&other), &mut |_, _| {}).unwrap().matches,
+            Some(false)
+        );
     }
     let report = outside.verify(None, &mut |_, _| {}).unwrap();
-    assert_eq!((report.events, report.first, report.head), (3725, Some(seq(1)), Some(seq(3725))));
+    assert_eq!(
+        (report.events, report.first, report.head),
+        (3725, Some(seq(1)), Some(seq(3725)))
+    );
     assert_eq!(format!("3725:{}", report.chain), heads[5].to_string());
     assert_eq!(report.matches, None);
 }
@@ -109,7 +115,9 @@ fn verify_tells_its_progress_up_to_the_end() {
     ledger.ledger.close();
     let mut told = Vec::new();
     let outside = ReadOnly::open(&ledger.data).unwrap();
-    outside.verify(None, &mut |done, all| told.push((done, all))).unwrap();
+    outside
+        .verify(None, &mut |done, all| told.push((done, all)))
+        .unwrap();
     assert!(told.is_sorted());
     let (done, all) = told.last().unwrap();
     assert_eq!(done, all);

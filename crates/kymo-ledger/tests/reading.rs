@@ -53,7 +53,11 @@ fn filtered_reads_find_what_a_look_at_every_line_finds() {
     for text in FILTERS {
         let filter = Filter::parse(text).unwrap();
         let expected = matching(&ledger, &filter);
-        assert_eq!(seqs(&mut ledger.ledger.read(Seq::FIRST, &filter)), expected, "{text}");
+        assert_eq!(
+            seqs(&mut ledger.ledger.read(Seq::FIRST, &filter)),
+            expected,
+            "{text}"
+        );
         let mut back = seqs(&mut ledger.ledger.read_back(seq(9999), &filter));
         back.reverse();
         assert_eq!(back, expected, "backwards: {text}");
@@ -68,7 +72,9 @@ fn a_filtered_read_moves_its_cursor_over_what_does_not_match() {
     let mut reader = ledger.ledger.read(Seq::FIRST, &filter);
     let all = chunks(&mut reader);
     assert!(lines(&all).is_empty());
-    let Some(Chunk::Events { scanned_to, .. }) = all.last() else { panic!("the cursor moves") };
+    let Some(Chunk::Events { scanned_to, .. }) = all.last() else {
+        panic!("the cursor moves")
+    };
     assert_eq!(*scanned_to, seq(3000));
     assert_eq!(reader.position(), seq(3001));
 }
@@ -139,11 +145,20 @@ fn a_time_finds_the_first_event_recorded_at_or_after_it_even_over_steps_back() {
         ledger.fill(70);
         recorded.extend([now; 70]);
     }
-    assert!(ledger.told.lock().contains(&Notice::ClockStepped { micros: 120_000_000 }));
+    assert!(
+        ledger
+            .told
+            .lock()
+            .contains(&Notice::ClockStepped { micros: 120_000_000 })
+    );
     for time in (1_000_000_000 - 10_000_000..now + 10_000_000).step_by(1_700_000) {
         let first = recorded.iter().position(|&recorded| recorded >= time);
         let expected = first.map_or(recorded.len(), |first| first) as u64 + 1;
-        assert_eq!(ledger.ledger.seq_at(Micros(time)).unwrap(), seq(expected), "at {time}");
+        assert_eq!(
+            ledger.ledger.seq_at(Micros(time)).unwrap(),
+            seq(expected),
+            "at {time}"
+        );
     }
 }
 
@@ -162,7 +177,9 @@ fn a_small_step_back_of_the_clock_is_held() {
     clock.0.store(4_500_000, Ordering::Relaxed);
     ledger.fill(1);
     let all = lines(&chunks(&mut ledger.ledger.read(Seq::FIRST, &Filter::all())));
-    let times = all.iter().map(|line| LineView::parse(line.as_bytes()).unwrap().recorded());
+    let times = all
+        .iter()
+        .map(|line| LineView::parse(line.as_bytes()).unwrap().recorded());
     assert_eq!(times.collect::<Vec<_>>(), [Micros(5_000_000), Micros(5_000_000)]);
     assert!(ledger.told.lock().is_empty());
 }
@@ -206,9 +223,15 @@ fn a_folder_is_read_beside_its_writer_and_after_it() {
         let outside = ReadOnly::open(&ledger.data).unwrap();
         assert_eq!(outside.head(), Some(seq(expected)));
         assert_eq!(outside.id(), ledger.ledger.id());
-        assert_eq!(seqs(&mut outside.read(Seq::FIRST, &Filter::all())), (1..=expected).collect::<Vec<_>>());
+        assert_eq!(
+            seqs(&mut outside.read(Seq::FIRST, &Filter::all())),
+            (1..=expected).collect::<Vec<_>>()
+        );
         let filter = Filter::parse("agent:agent-4 type:note").unwrap();
-        assert_eq!(seqs(&mut outside.read(Seq::FIRST, &filter)), matching(&ledger, &filter));
+        assert_eq!(
+            seqs(&mut outside.read(Seq::FIRST, &filter)),
+            matching(&ledger, &filter)
+        );
         assert_eq!(outside.chain_head().unwrap(), ledger.ledger.chain_head().unwrap());
     };
     look(2500);

@@ -1,0 +1,417 @@
+//! Disks that fail: acknowledged is present, read is present, and nothing else is lost.
+
+mod support;
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use kymo_event::{Filter, Seq};
+use kymo_ledger::{
+    AppendError, Chunk, Ground, Ledger, LedgerSettings, Notice, ReadOnly, SystemClock,
+    testing::{FaultyDisk, Leaves},
+};
+use parking_lot::Mutex;
+use support::{TempLedger, append, chunks, holes, lines, numbered, seq, seq_of, seqs, sized};
+
+const DATA: &str = "/data";
+
+fn ground(disk: &FaultyDisk) -> Ground {
+    Ground {
+        disk: Arc::new(disk.clone()),
+        clock: Arc::new(SystemClock),
+    }
+}
+
+fn on(disk: &FaultyDisk) -> TempLedger {
+    TempLedger::on(ground(disk), Path::new(DATA), LedgerSettings::default())
+}
+
+fn segment(first: u64) -> PathBuf {
+    Path::new(DATA).join(format!("ledger/{first:020}.jsonl"))
+}
+
+#[test]
+fn a_full_disk_at_every_byte_of_a_group_acknowledges_nothing_and_resumes_by_itself() {
+    let group = {
+        let disk = FaultyDisk::new();
+        let ledger = on(&disk);
+        ledger.append(numbered(1..=2)).unwrap();
+        let before = disk.read(&segment(1)).unwrap().len();
+        ledger.append(numbered(3..=5)).unwrap();
+        disk.read(&segment(1)).unwrap().len() - before
+    };
+    for byte in 0..group as u64 {
+        let disk = FaultyDisk::new();
+        let ledger = on(&disk);
+        ledger.append(numbered(1..=2)).unwrap();
+        disk.set_space(Some(byte));
+        assert!(
+            matches!(ledger.append(numbered(3..=5)), Err(AppendError::DiskFull)),
+            "at byte {byte}"
+        );
+        assert_eq!(ledger.seqs(), [1, 2], "reading goes on");
+        assert!(matches!(
+            ledger.append(numbered(3..=3)),
+            Err(AppendError::DiskFull)
+        ));
+        disk.set_space(None);
+        assert_eq!(
+            ledger.append(numbered(3..=4)).unwrap().first,
+            seq(3),
+            "at byte {byte}"
+        );
+        assert_eq!(ledger.seqs(), [1, 2, 3, 4]);
+        let told = ledger.told.lock().clone();
+        assert!(
+            matches!(told[..], [Notice::WriteFailed { .. }, Notice::WriteResumed]),
+            "{told:?}"
+        );
+        let ledger = ledger.reopen();
+        assert_eq!(ledger.seqs(), [1, 2, 3, 4]);
+        assert!(
+            ledger.told.lock().is_empty(),
+            "nothing is damaged: {:?}",
+            ledger.told.lock()
+        );
+    }
+}
+
+#[test]
+fn a_failed_sync_acknowledges_nothing_and_its_segment_is_left() {
+    let disk = FaultyDisk::new();
+    let ledger = on(&disk);
+    ledger.append(numbered(1..=2)).unwrap();
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let sees = seen.clone();
+    ledger
+        .ledger
+        .on_commit(Box::new(move |lines| sees.lock().push(lines.first)));
+    disk.fail_sync(Some(0));
+    assert!(matches!(
+        ledger.append(numbered(3..=9)),
+        Err(AppendError::Write(_))
+    ));
+    assert_eq!(ledger.ledger.head(), Some(seq(2)));
+    assert_eq!(ledger.seqs(), [1, 2]);
+    assert!(seen.lock().is_empty());
+    ledger.append(numbered(3..=3)).unwrap();
+    assert_eq!(*seen.lock(), [seq(3)]);
+    assert!(disk.read(&segment(3)).is_some(), "a new segment was begun");
+    disk.cut_power(Leaves::Nothing);
+    let ledger = on(&disk);
+    assert_eq!(ledger.seqs(), [1, 2, 3]);
+}
+
+#[test]
+fn a_failed_write_acknowledges_nothing() {
+    let disk = FaultyDisk::new();
+    let ledger = on(&disk);
+    ledger.append(numbered(1..=2)).unwrap();
+    disk.fail_write(Some(0));
+    assert!(matches!(
+        ledger.append(numbered(3..=9)),
+        Err(AppendError::Write(_))
+    ));
+    ledger.append(numbered(3..=3)).unwrap();
+    assert_eq!(ledger.seqs(), [1, 2, 3]);
+}
+
+#[test]
+fn short_writes_are_carried_on() {
+    let disk = FaultyDisk::new();
+    disk.short_writes(Some(7));
+    let ledger = on(&disk);
+    ledger.fill(500);
+    assert_eq!(ledger.seqs(), (1..=500).collect::<Vec<_>>());
+    let ledger = ledger.reopen();
+    assert_eq!(ledger.seqs(), (1..=500).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_first_segment_that_cannot_be_made_is_made_later() {
+    let disk = FaultyDisk::new();
+    let ledger = on(&disk);
+    for good in 0..2 {
+        disk.fail_sync(Some(good));
+        assert!(matches!(ledger.append(sized(10)), Err(AppendError::Write(_))));
+        assert_eq!(ledger.ledger.head(), None);
+    }
+    ledger.append(numbered(1..=1)).unwrap();
+    disk.cut_power(Leaves::Nothing);
+    assert_eq!(on(&disk).seqs(), [1]);
+}
+
+#[test]
+fn what_was_acknowledged_survives_a_power_cut_that_forgets_everything_unsynced() {
+    let disk = FaultyDisk::new();
+    let ledger = on(&disk);
+    ledger.fill(1500);
+    let chain = ledger.ledger.chain_head().unwrap();
+    disk.cut_power(Leaves::Nothing);
+    let again = on(&disk);
+    assert_eq!(again.seqs(), (1..=1500).collect::<Vec<_>>());
+    assert_eq!(again.ledger.chain_head().unwrap(), chain);
+}
+
+#[test]
+fn a_group_that_fills_a_segment_is_taken_back_whole() {
+    let settings = LedgerSettings {
+        segment_bytes_max: 100_000,
+        ..LedgerSettings::default()
+    };
+    for good in 0..6 {
+        let disk = FaultyDisk::new();
+        let ledger = TempLedger::on(ground(&disk), Path::new(DATA), settings.clone());
+        ledger.append(numbered(1..=100)).unwrap();
+        disk.fail_sync(Some(good));
+        // This one batch spans several segments; each is synced on its way.
+        let result = ledger.append(numbered(101..=3000));
+        disk.fail_sync(None);
+        let expected = if result.is_ok() { 3000 } else { 100 };
+        assert_eq!(
+            ledger.seqs(),
+            (1..=expected).collect::<Vec<_>>(),
+            "after {good} good syncs"
+        );
+        ledger.append(numbered(1..=10)).unwrap();
+        let ledger = ledger.reopen();
+        assert_eq!(
+            ledger.seqs(),
+            (1..=expected + 10).collect::<Vec<_>>(),
+            "after {good} good syncs"
+        );
+        ledger.ledger.close();
+        let report = ReadOnly::open_on(&ground(&disk), Path::new(DATA)).unwrap();
+        let report = report.verify(None, &mut |_, _| {}).unwrap();
+        assert_eq!(report.damage, [], "after {good} good syncs");
+    }
+}
+
+#[test]
+fn a_disk_that_cannot_be_written_can_still_be_read() {
+    let disk = FaultyDisk::new();
+    let ledger = on(&disk);
+    ledger.fill(1500);
+    disk.set_read_only(true);
+    assert!(matches!(
+        ledger.append(numbered(1..=1)),
+        Err(AppendError::Write(_))
+    ));
+    assert_eq!(ledger.seqs(), (1..=1500).collect::<Vec<_>>());
+    ledger.ledger.close();
+    let refused = TempLedger::try_on(ground(&disk), Path::new(DATA), LedgerSettings::default());
+    assert!(refused.is_err(), "no writer on a read-only disk");
+    let files = disk.files();
+    let outside = ReadOnly::open_on(&ground(&disk), Path::new(DATA)).unwrap();
+    assert_eq!(
+        seqs(&mut outside.read(Seq::FIRST, &Filter::all())),
+        (1..=1500).collect::<Vec<_>>()
+    );
+    assert_eq!(disk.files(), files);
+}
+
+#[test]
+fn a_full_disk_at_open_keeps_the_unfinished_tail_where_it_is() {
+    let disk = FaultyDisk::new();
+    let ledger = on(&disk);
+    ledger.fill(5);
+    ledger.ledger.close();
+    let mut bytes = disk.read(&segment(1)).unwrap();
+    bytes.extend_from_slice(b"{\"seq\":6,\"rec");
+    disk.spoil(&segment(1), bytes);
+    // Room for the pid file, not for the quarantine.
+    disk.set_space(Some(10));
+    let ledger = on(&disk);
+    assert_eq!(ledger.seqs(), [1, 2, 3, 4, 5]);
+    disk.set_space(None);
+    ledger.append(numbered(6..=6)).unwrap();
+    let ledger = ledger.reopen();
+    assert_eq!(ledger.seqs(), [1, 2, 3, 4, 5, 6]);
+}
+
+/// Random work on a random disk, held against what was acknowledged and what was seen.
+struct Run {
+    disk: FaultyDisk,
+    seed: u64,
+    settings: LedgerSettings,
+    ledger: Option<Ledger>,
+    /// Lines an observer or a reader has seen, acknowledged or not.
+    seen: Arc<Mutex<BTreeMap<u64, String>>>,
+    acknowledged: u64,
+    events: u64,
+}
+
+impl Run {
+    fn new(seed: u64) -> Self {
+        Self {
+            disk: FaultyDisk::new(),
+            seed,
+            settings: LedgerSettings {
+                segment_bytes_max: 40_000,
+                ..LedgerSettings::default()
+            },
+            ledger: None,
+            seen: Arc::default(),
+            acknowledged: 0,
+            events: 0,
+        }
+    }
+
+    fn roll(&mut self, bound: u64) -> u64 {
+        self.seed = self
+            .seed
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (self.seed >> 33) % bound
+    }
+
+    fn step(&mut self) {
+        if self.ledger.is_none() {
+            self.open();
+        }
+        match self.roll(12) {
+            0 => {
+                let good = self.roll(5);
+                self.disk.fail_sync(Some(good));
+            }
+            1 => {
+                let good = self.roll(5);
+                self.disk.fail_write(Some(good));
+            }
+            2 => {
+                let space = self.roll(60_000);
+                self.disk.set_space(Some(space));
+            }
+            3 => {
+                let seed = self.roll(1 << 30);
+                self.disk.short_writes(Some(seed));
+            }
+            4 => self.disk.heal(),
+            5 => {
+                if let Some(ledger) = self.ledger.take() {
+                    ledger.close();
+                }
+            }
+            6 => self.cut_power(),
+            _ => self.write(),
+        }
+        self.check();
+    }
+
+    fn open(&mut self) {
+        let folder = Path::new(DATA);
+        let open = || {
+            Ledger::open_on(
+                ground(&self.disk),
+                folder,
+                self.settings.clone(),
+                Box::new(|_| {}),
+            )
+        };
+        let ledger = open().or_else(|_| {
+            self.disk.heal();
+            open()
+        });
+        let ledger = ledger.expect("a healthy disk opens");
+        let seen = self.seen.clone();
+        ledger.on_commit(Box::new(move |lines| {
+            for index in 0..lines.len() {
+                let line = String::from_utf8(lines.line(index).to_vec()).expect("lines are text");
+                let before = seen.lock().insert(lines.first.get() + index as u64, line);
+                assert_eq!(before, None, "a seq is given once");
+            }
+        }));
+        self.ledger = Some(ledger);
+    }
+
+    fn write(&mut self) {
+        let count = self.roll(60) + 1;
+        let batch = numbered(self.events + 1..=self.events + count);
+        self.events += count;
+        let ledger = self.ledger.as_ref().expect("open");
+        if let Ok(appended) = append(ledger, batch) {
+            assert_eq!(appended.last.get() - appended.first.get() + 1, count);
+            assert!(appended.first.get() > self.acknowledged);
+            self.acknowledged = appended.last.get();
+        }
+    }
+
+    fn cut_power(&mut self) {
+        let leaves = match self.roll(4) {
+            0 => Leaves::Nothing,
+            1 => Leaves::Everything,
+            _ => Leaves::Any(self.roll(1 << 40)),
+        };
+        self.disk.cut_power(leaves);
+        self.ledger = None;
+        self.disk.heal();
+    }
+
+    /// Everything seen and everything acknowledged is there, in order, once, with the same bytes; only what was never
+    /// acknowledged may be a hole.
+    fn check(&mut self) {
+        let Some(ledger) = &self.ledger else { return };
+        let all = chunks(&mut ledger.read(Seq::FIRST, &Filter::all()));
+        let found: Vec<String> = lines(&all);
+        let seqs: Vec<u64> = found.iter().map(|line| seq_of(line)).collect();
+        assert!(seqs.is_sorted_by(|a, b| a < b), "in order, once");
+        assert!(ledger.head().map_or(0, Seq::get) >= self.acknowledged);
+        let lost: Vec<(u64, u64)> = holes(&all);
+        let mut seen = self.seen.lock();
+        let found: BTreeMap<u64, String> = seqs.into_iter().zip(found).collect();
+        for (seq, line) in seen.iter() {
+            assert_eq!(found.get(seq), Some(line), "seq {seq} was seen; holes: {lost:?}");
+        }
+        for seq in 1..=self.acknowledged {
+            assert!(
+                found.contains_key(&seq),
+                "seq {seq} was acknowledged; holes: {lost:?}"
+            );
+        }
+        let covered = found.len() as u64 + lost.iter().map(|(first, last)| last - first + 1).sum::<u64>();
+        assert_eq!(
+            covered,
+            ledger.head().map_or(0, Seq::get),
+            "nothing is missing without a word"
+        );
+        self.acknowledged = self.acknowledged.max(seen.keys().last().copied().unwrap_or(0));
+        *seen = found;
+    }
+}
+
+#[test]
+fn whatever_the_disk_does_what_was_acknowledged_or_seen_is_there() {
+    let runs = std::env::var("KYMO_FAULT_RUNS")
+        .ok()
+        .and_then(|runs| runs.parse().ok())
+        .unwrap_or(120_u64);
+    let from = std::env::var("KYMO_FAULT_SEED")
+        .ok()
+        .and_then(|seed| seed.parse().ok())
+        .unwrap_or(1_u64);
+    for seed in from..from + runs {
+        let result = std::panic::catch_unwind(|| {
+            let mut run = Run::new(seed);
+            (0..40).for_each(|_| run.step());
+        });
+        assert!(
+            result.is_ok(),
+            "this run fails: repeat it with KYMO_FAULT_SEED={seed} KYMO_FAULT_RUNS=1"
+        );
+    }
+}
+
+#[test]
+fn a_chunk_is_never_read_past_the_durable_head() {
+    let disk = FaultyDisk::new();
+    let ledger = on(&disk);
+    ledger.fill(10);
+    disk.fail_sync(Some(0));
+    let mut reader = ledger.ledger.read(seq(5), &Filter::all());
+    assert!(ledger.append(numbered(11..=20)).is_err());
+    assert_eq!(seqs(&mut reader), (5..=10).collect::<Vec<_>>());
+    assert!(matches!(reader.next_chunk(1), Ok(Chunk::End { next }) if next == seq(11)));
+}
