@@ -1,12 +1,16 @@
 //! What a crash left: finds the last good line, keeps the unfinished tail in quarantine, makes the rest durable.
 //!
-//! Only bytes behind the last finished line of the last segment are ever cut. A line that was finished and is damaged
+//! Only bytes behind the last finished write of the last segment are ever cut. A line that was finished and is damaged
 //! keeps its seq and becomes a hole like any other.
 
-use std::{io, sync::Arc};
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use kymo_event::{LineView, Micros, Seq};
-use memchr::memchr;
+use memchr::{memchr, memmem};
 
 use crate::{
     Notice, OpenError,
@@ -15,7 +19,7 @@ use crate::{
     notices::Notices,
     scan,
     segment::{Data, End},
-    walk::{Step, Walker},
+    walk::{Hole, Step, Walker},
 };
 
 /// A place in a segment up to which everything is known already.
@@ -78,7 +82,10 @@ pub(crate) fn tail(file: &Arc<dyn DiskFile>, known: Known) -> io::Result<Tail> {
             Step::Edge => walker.advance(STEP_BYTES)?,
             Step::Bad if walker.offset() == bytes => break,
             Step::Bad => {
-                walker.hole()?;
+                let hole = walker.hole()?;
+                if was_never_written(&**file, &hole)? {
+                    break;
+                }
             }
             Step::Done => break,
         }
@@ -90,6 +97,22 @@ pub(crate) fn tail(file: &Arc<dyn DiskFile>, known: Known) -> io::Result<Tail> {
 
 fn recorded(line: &[u8]) -> Option<Micros> {
     LineView::parse(line).ok().map(|view| view.recorded())
+}
+
+/// Whether a hole has stretches of zeros: pages of a write that no sync has finished. What stands behind them belongs
+/// to the same write, which nobody was told of. A damaged line has no two zeros in a row; nor has a good one.
+fn was_never_written(file: &dyn DiskFile, hole: &Hole) -> io::Result<bool> {
+    let (mut done, mut piece) = (0, Vec::new());
+    while done < hole.bytes {
+        let want = STEP_BYTES.min(usize::try_from(hole.bytes - done).unwrap_or(STEP_BYTES));
+        piece.clear();
+        let read = disk::read_full(file, &mut piece, hole.byte + done, want)?;
+        if memmem::find(&piece, b"\0\0").is_some() || read == 0 {
+            return Ok(read > 0);
+        }
+        done += read as u64;
+    }
+    Ok(false)
 }
 
 /// Takes lines at the very end that were finished but fail their checksum into the segment, as the holes they are.
@@ -120,7 +143,7 @@ pub(crate) fn quarantine(
     notices: &Notices,
 ) -> Result<bool, OpenError> {
     let place = folder.quarantine();
-    let kept = place.join(format!("{first:020}.{}.tail", tail.end.bytes));
+    let kept = free_name(disk, &place, first, tail.end.bytes);
     match keep(disk, file, tail, &place, &kept) {
         Ok(()) => {}
         Err(error) if error.kind() == io::ErrorKind::StorageFull => return Ok(false),
@@ -137,15 +160,18 @@ pub(crate) fn quarantine(
     Ok(true)
 }
 
-fn keep(
-    disk: &dyn Disk,
-    file: &dyn DiskFile,
-    tail: &Tail,
-    place: &std::path::Path,
-    kept: &std::path::Path,
-) -> io::Result<()> {
+/// A name that no earlier tail has.
+fn free_name(disk: &dyn Disk, place: &Path, first: u64, byte: u64) -> PathBuf {
+    let names = (1_u32..).map(|time| match time {
+        1 => place.join(format!("{first:020}.{byte}.tail")),
+        time => place.join(format!("{first:020}.{byte}.{time}.tail")),
+    });
+    let free = |path: &PathBuf| disk.open(path, Access::Read).is_err();
+    names.into_iter().find(free).expect("numbers do not end")
+}
+
+fn keep(disk: &dyn Disk, file: &dyn DiskFile, tail: &Tail, place: &Path, kept: &Path) -> io::Result<()> {
     disk.create_dir(place)?;
-    disk::remove_if_there(disk, kept)?;
     let copy = disk.open(kept, Access::New)?;
     let (mut done, mut piece) = (0, Vec::new());
     while done < tail.unfinished {
