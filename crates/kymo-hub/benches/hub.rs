@@ -4,7 +4,10 @@
 
 use std::{
     hint::black_box,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
     time::{Duration, Instant},
 };
 
@@ -16,6 +19,9 @@ use tokio::{runtime::Runtime, task::JoinSet};
 
 const EVENTS: usize = 1_000;
 const READERS: usize = 500;
+
+/// Bodies with ids made so far: every one must be new.
+static TURNS: AtomicU64 = AtomicU64::new(0);
 
 /// Lines joined by commas: what the native encoders of the wire do.
 #[derive(Debug)]
@@ -142,12 +148,10 @@ fn taking_in(criterion: &mut Criterion) {
         });
     });
     group.bench_function("commit_with_ids", |bencher| {
-        let mut turn = 0;
         bencher.iter_custom(|batches| {
             let mut spent = Duration::ZERO;
             for _ in 0..batches {
-                turn += 1;
-                let body = body(true, turn);
+                let body = body(true, TURNS.fetch_add(1, Relaxed));
                 let start = Instant::now();
                 bench.runtime.block_on(bench.publish(&body, 1));
                 spent += start.elapsed();
@@ -195,7 +199,7 @@ fn fanning_out(criterion: &mut Criterion) {
 async fn fan_out(bench: &Bench, body: &[u8], filter: &str, batches: u64) -> Duration {
     let end = bench.end() + batches * EVENTS as u64;
     let mut readers = JoinSet::new();
-    let expected = Arc::new(std::sync::atomic::AtomicU64::new(0));
+    let expected = Arc::new(AtomicU64::new(0));
     for _ in 0..READERS {
         let mut subscriber = bench.subscribe(filter, From::Now);
         assert!(matches!(subscriber.next().await, Delivery::CaughtUp { .. }));
@@ -205,7 +209,7 @@ async fn fan_out(bench: &Bench, body: &[u8], filter: &str, batches: u64) -> Dura
     bench.publish(body, batches).await;
     while let Some(events) = readers.join_next().await {
         let events = events.expect("no panic");
-        let first = expected.swap(events, std::sync::atomic::Ordering::Relaxed);
+        let first = expected.swap(events, Relaxed);
         assert!(first == 0 || first == events, "everyone got the same");
     }
     start.elapsed()

@@ -169,7 +169,7 @@ impl Ring {
     /// The chunk that holds `from`, and how many chunks may be taken at once from there.
     fn find(&self, from: Seq) -> Option<(Arc<Chunk>, usize)> {
         let held = self.held.lock();
-        let index = held.chunks.partition_point(|chunk| chunk.last() < from);
+        let index = held.index_of(from);
         let chunk = held.chunks.get(index).filter(|chunk| chunk.first() <= from)?;
         let run = RUNS
             .into_iter()
@@ -225,18 +225,28 @@ impl Held {
         }));
     }
 
+    /// The first chunk that ends at or after `from`. Most readers want the newest.
+    fn index_of(&self, from: Seq) -> usize {
+        let newest = self.chunks.len().saturating_sub(1);
+        match self.chunks.get(newest) {
+            Some(chunk) if chunk.first() <= from => newest + usize::from(chunk.last() < from),
+            _ => self.chunks.partition_point(|chunk| chunk.last() < from),
+        }
+    }
+
     fn can_run(&self, index: usize, run: usize, bytes_max: usize) -> bool {
         let Some(first) = self.chunks.get(index) else {
             return false;
         };
-        first.number % run as u64 == 0
-            && index + run <= self.chunks.len()
-            && self
-                .chunks
-                .range(index..index + run)
-                .map(|chunk| chunk.bytes - CHUNK_OVERHEAD_BYTES)
-                .sum::<usize>()
-                <= bytes_max
+        if first.number % run as u64 != 0 || index + run > self.chunks.len() {
+            return false;
+        }
+        let mut room = bytes_max;
+        self.chunks.range(index..index + run).all(|chunk| {
+            let fits = room.checked_sub(chunk.bytes - CHUNK_OVERHEAD_BYTES);
+            room = fits.unwrap_or(0);
+            fits.is_some()
+        })
     }
 
     fn drop_oldest_chunk(&mut self) {

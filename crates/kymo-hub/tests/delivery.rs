@@ -4,7 +4,7 @@ mod common;
 use common::*;
 use kymo_event::{LedgerId, Seq};
 use kymo_hub::{Delivery, From, HubSettings};
-use kymo_ledger::GapReason;
+use kymo_ledger::{Gap, GapReason, LedgerSettings};
 
 fn seq(value: u64) -> Seq {
     Seq::new(value).expect("positions begin at 1")
@@ -210,4 +210,85 @@ async fn closing_delivers_what_is_durable_and_says_where_to_resume() {
         matches!(delivery, Delivery::Closing { cursor: Some(at) } if at == seq(7)),
         "{delivery:?}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn however_many_wait_all_are_woken() {
+    for waiting in [1, 64, 300] {
+        let hub = TempHub::new();
+        let mut readers = vec![];
+        for _ in 0..waiting {
+            let mut reader = hub.read("", From::Now);
+            reader.caught_up().await;
+            readers.push(tokio::spawn(async move { reader.up_to(1).await }));
+        }
+        hub.fill(1).await;
+        for reader in readers {
+            assert_eq!(reader.await.expect("no panic"), [1]);
+        }
+    }
+}
+
+fn small_segments() -> LedgerSettings {
+    LedgerSettings {
+        segment_bytes_max: 100_000,
+        ..LedgerSettings::default()
+    }
+}
+
+/// Every seq that was delivered, and every gap that was told, until the reader is live.
+async fn told(reader: &mut Reader) -> (Vec<u64>, Vec<Gap>) {
+    let (mut got, mut gaps) = (vec![], vec![]);
+    loop {
+        match reader.next().await {
+            Delivery::Frame { bytes, .. } => got.extend(seqs(&bytes)),
+            Delivery::Gap(gap) => gaps.push(gap),
+            Delivery::CaughtUp { .. } => return (got, gaps),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_retention_removed_is_told_and_the_rest_follows() {
+    let settings = LedgerSettings {
+        retain_bytes: Some(1),
+        ..small_segments()
+    };
+    let hub = TempHub::with_ledger(small_ring(), settings);
+    for _ in 0..4 {
+        hub.fill(2_048).await;
+    }
+    hub.hub.ledger().maintain().expect("the ledger tidies up");
+    let first = hub.hub.ledger().first().get();
+    assert!(first > 1, "something was removed");
+    let (got, gaps) = told(&mut hub.read("source:test", From::Seq(seq(10), None))).await;
+    assert_eq!(gaps.len(), 1);
+    assert_eq!(
+        (gaps[0].asked, gaps[0].first.get(), gaps[0].lost),
+        (seq(10), first, first - 10)
+    );
+    assert_eq!(gaps[0].reason, GapReason::Retention);
+    assert!(got.into_iter().eq(first..=8_192));
+    let (_, gaps) = told(&mut hub.read("source:test", From::Start)).await;
+    assert_eq!(gaps, [], "the start is where the ledger begins");
+}
+
+#[tokio::test]
+async fn damage_is_told_and_costs_only_itself() {
+    let hub = TempHub::with_ledger(small_ring(), small_segments());
+    for _ in 0..4 {
+        hub.fill(2_048).await;
+    }
+    let hub = hub.restarted().await;
+    let path = &hub.segments()[1];
+    let mut bytes = std::fs::read(path).expect("a segment");
+    let line = bytes.iter().position(|byte| *byte == b'\n').expect("a line") + 1;
+    bytes[line + 60] ^= 1;
+    std::fs::write(path, &bytes).expect("a damaged segment");
+    let (got, gaps) = told(&mut hub.read("source:test", From::Start)).await;
+    assert_eq!(gaps.len(), 1, "{gaps:?}");
+    assert_eq!((gaps[0].reason, gaps[0].lost), (GapReason::Damaged, 1));
+    let lost = gaps[0].asked.get();
+    assert!(got.into_iter().eq((1..=8_192).filter(|at| *at != lost)));
 }

@@ -3,7 +3,7 @@ mod common;
 
 use common::*;
 use kymo_event::{Event, Filter, Level};
-use kymo_hub::{From, HistoryRequest, HubSettings, Principal};
+use kymo_hub::{From, HistoryRequest, Principal};
 use kymo_ledger::LedgerSettings;
 
 /// All events that match, once there are `count` of them.
@@ -73,7 +73,11 @@ async fn what_the_ledger_notices_is_recorded() {
         segment_bytes_max: 200_000,
         ..LedgerSettings::default()
     };
-    let hub = TempHub::with_ledger(HubSettings::default(), ledger);
+    let hub = TempHub::made(Made {
+        ledger,
+        notices: true,
+        ..Made::default()
+    });
     hub.fill(3_000).await;
     let events = stored(&hub, "type:kymo.segment.sealed", 1).await;
     assert_eq!(events[0]["data"]["first"], 1);

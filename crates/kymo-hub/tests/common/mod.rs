@@ -1,6 +1,8 @@
 //! A hub on a ledger in a folder of its own, and readers that note what they are told.
 #![allow(dead_code, unreachable_pub)] // each test file uses a part of it
 
+mod flaky;
+
 use std::{sync::Arc, time::Duration};
 
 use kymo_event::{Batch, Event, Filter, LineView, Seq};
@@ -8,8 +10,10 @@ use kymo_hub::{
     Delivery, Encoder, From, Hub, HubSettings, Notices, Principal, PublishError, Receipt, SubscribeRequest,
     Subscriber,
 };
-use kymo_ledger::{Ledger, LedgerSettings};
+use kymo_ledger::{Ground, Ledger, LedgerSettings};
 use tempfile::TempDir;
+
+pub use flaky::{Faults, FlakyDisk};
 
 /// Longer than anything here takes, however busy the machine.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -17,27 +21,46 @@ pub const PATIENCE: Duration = Duration::from_secs(60);
 /// A hub and its folder.
 pub struct TempHub {
     pub hub: Hub,
+    /// What fails on its disk.
+    pub faults: Arc<Faults>,
     folder: TempDir,
-    settings: HubSettings,
-    ledger_settings: LedgerSettings,
+    made: Made,
+}
+
+/// How it was made.
+#[derive(Clone, Default)]
+pub struct Made {
+    pub settings: HubSettings,
+    pub ledger: LedgerSettings,
+    /// Whether what the ledger notices becomes events; most tests count on being alone.
+    pub notices: bool,
 }
 
 impl TempHub {
     pub fn new() -> Self {
-        Self::with(HubSettings::default())
+        Self::made(Made::default())
     }
 
     pub fn with(settings: HubSettings) -> Self {
         Self::with_ledger(settings, LedgerSettings::default())
     }
 
-    pub fn with_ledger(settings: HubSettings, ledger_settings: LedgerSettings) -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
-        Self {
-            hub: start(&folder, &settings, &ledger_settings),
-            folder,
+    pub fn with_ledger(settings: HubSettings, ledger: LedgerSettings) -> Self {
+        Self::made(Made {
             settings,
-            ledger_settings,
+            ledger,
+            notices: false,
+        })
+    }
+
+    pub fn made(made: Made) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let faults = Arc::new(Faults::default());
+        Self {
+            hub: start(&folder, &made, &faults),
+            faults,
+            folder,
+            made,
         }
     }
 
@@ -46,17 +69,26 @@ impl TempHub {
         self.hub.close().await;
         let Self {
             hub,
+            faults,
             folder,
-            settings,
-            ledger_settings,
+            made,
         } = self;
         drop(hub);
         Self {
-            hub: start(&folder, &settings, &ledger_settings),
+            hub: start(&folder, &made, &faults),
+            faults,
             folder,
-            settings,
-            ledger_settings,
+            made,
         }
+    }
+
+    /// The ledger's segments, oldest first.
+    pub fn segments(&self) -> Vec<std::path::PathBuf> {
+        let files = std::fs::read_dir(self.folder.path().join("ledger")).expect("the ledger's folder");
+        let mut segments: Vec<_> = files.map(|file| file.expect("an entry").path()).collect();
+        segments.retain(|path| path.extension().is_some_and(|extension| extension == "jsonl"));
+        segments.sort();
+        segments
     }
 
     pub fn head(&self) -> u64 {
@@ -80,10 +112,18 @@ impl TempHub {
     }
 }
 
-fn start(folder: &TempDir, settings: &HubSettings, ledger_settings: &LedgerSettings) -> Hub {
+fn start(folder: &TempDir, made: &Made, faults: &Arc<Faults>) -> Hub {
     let notices = Notices::new();
-    let ledger = Ledger::open(folder.path(), ledger_settings.clone(), notices.on_notice()).expect("a ledger");
-    Hub::start_with(settings.clone(), ledger, notices)
+    let ground = Ground {
+        disk: Arc::new(FlakyDisk(Arc::clone(faults))),
+        ..Ground::default()
+    };
+    let ledger =
+        Ledger::open_on(ground, folder.path(), made.ledger.clone(), notices.on_notice()).expect("a ledger");
+    match made.notices {
+        true => Hub::start_with(made.settings.clone(), ledger, notices),
+        false => Hub::start(made.settings.clone(), ledger),
+    }
 }
 
 /// An event that says its seq if nothing else is stored beside it.
