@@ -18,7 +18,7 @@ use crate::{commands::*, exit, exit::Exit, failure::Failure};
 )]
 pub(crate) struct Cli {
     /// Log more on standard error (-v information, -vv everything); KYMO_LOG takes finer directives
-    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    #[arg(short, long, global = true, action = clap::ArgAction::Count, display_order = 900)]
     pub(crate) verbose: u8,
     /// When to use colours
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto", hide = true)]

@@ -112,8 +112,19 @@ impl From<ReadError> for Failure {
     }
 }
 
-impl From<kymo_event::filter::FilterError> for Failure {
-    fn from(error: kymo_event::filter::FilterError) -> Self {
-        Self::usage(format!("the filter is not understood: {error}")).code("invalid_filter")
+impl Failure {
+    /// A filter that is not understood, with a mark under the place.
+    pub(crate) fn filter(words: &str, error: &kymo_event::filter::FilterError) -> Self {
+        let failure =
+            Self::usage(format!("the filter is not understood: {}", error.message)).code("invalid_filter");
+        if words.contains('\n') || words.chars().count() < error.at {
+            return failure;
+        }
+        failure.hint(format!(
+            "at character {}:\n      {words}\n      {:>2$}",
+            error.at + 1,
+            '^',
+            error.at + 1
+        ))
     }
 }

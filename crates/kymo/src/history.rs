@@ -36,7 +36,8 @@ pub(crate) struct Selection {
 impl Selection {
     /// The effective filter: channels and words.
     pub(crate) fn filter(&self) -> Result<Filter, Failure> {
-        let words = Filter::parse(&self.words())?;
+        let words = self.words();
+        let words = Filter::parse(&words).map_err(|error| Failure::filter(&words, &error))?;
         Ok(if self.channels.is_empty() {
             words
         } else {
@@ -66,8 +67,8 @@ impl Selection {
     }
 
     fn channels(&self) -> Result<Vec<Channel>, Failure> {
-        let channels: Result<_, _> = self.channels.iter().map(|name| Channel::parse(name)).collect();
-        Ok(channels?)
+        let parse = |name: &String| Channel::parse(name).map_err(|error| Failure::filter(name, &error));
+        self.channels.iter().map(parse).collect()
     }
 }
 

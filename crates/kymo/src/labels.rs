@@ -7,28 +7,70 @@ use kymo_event::{Event, Level};
 #[derive(clap::Args, Clone, Debug, Default)]
 pub(crate) struct Labels {
     /// System or component that emits
-    #[arg(long, env = "KYMO_SOURCE", value_name = "NAME", help_heading = "Labels")]
+    #[arg(
+        long,
+        env = "KYMO_SOURCE",
+        hide_env_values = true,
+        value_name = "NAME",
+        help_heading = "Labels"
+    )]
     pub(crate) source: Option<String>,
     /// Which agent
-    #[arg(long, env = "KYMO_AGENT", value_name = "NAME", help_heading = "Labels")]
+    #[arg(
+        long,
+        env = "KYMO_AGENT",
+        hide_env_values = true,
+        value_name = "NAME",
+        help_heading = "Labels"
+    )]
     pub(crate) agent: Option<String>,
     /// Which session
-    #[arg(long, env = "KYMO_SESSION", value_name = "ID", help_heading = "Labels")]
+    #[arg(
+        long,
+        env = "KYMO_SESSION",
+        hide_env_values = true,
+        value_name = "ID",
+        help_heading = "Labels"
+    )]
     pub(crate) session: Option<String>,
     /// Which task
-    #[arg(long, env = "KYMO_TASK", value_name = "ID", help_heading = "Labels")]
+    #[arg(
+        long,
+        env = "KYMO_TASK",
+        hide_env_values = true,
+        value_name = "ID",
+        help_heading = "Labels"
+    )]
     pub(crate) task: Option<String>,
     /// Which trace
-    #[arg(long, env = "KYMO_TRACE", value_name = "ID", help_heading = "Labels")]
+    #[arg(
+        long,
+        env = "KYMO_TRACE",
+        hide_env_values = true,
+        value_name = "ID",
+        help_heading = "Labels"
+    )]
     pub(crate) trace: Option<String>,
     /// The span above [env: KYMO_SPAN, set by `kymo run`]
     #[arg(long, value_name = "ID", help_heading = "Labels")]
     pub(crate) parent: Option<String>,
     /// For whom
-    #[arg(long, env = "KYMO_USER", value_name = "ID", help_heading = "Labels")]
+    #[arg(
+        long,
+        env = "KYMO_USER",
+        hide_env_values = true,
+        value_name = "ID",
+        help_heading = "Labels"
+    )]
     pub(crate) user: Option<String>,
     /// Bronze, silver, gold, or whatever you say
-    #[arg(long, env = "KYMO_TIER", value_name = "NAME", help_heading = "Labels")]
+    #[arg(
+        long,
+        env = "KYMO_TIER",
+        hide_env_values = true,
+        value_name = "NAME",
+        help_heading = "Labels"
+    )]
     pub(crate) tier: Option<String>,
 }
 

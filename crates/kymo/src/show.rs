@@ -4,7 +4,7 @@ use std::fmt::Write;
 use anstyle::{AnsiColor, Style};
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use kymo_event::{Level, LineView, Micros, filter::Key};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::{
     history::Hole,
@@ -33,7 +33,7 @@ impl Show {
         let when = self.when(printer, line.recorded());
         let level = line.level();
         let style = style(level);
-        let mut text = format!("{DIM}{when}{DIM:#} {style}{:<5}{style:#} ", level.as_str());
+        let mut text = format!("{DIM}{when}{DIM:#} {style}{:<5}{style:#} ", word(level));
         // Colours take no columns, so the plain width is counted beside the text.
         let mut width = when.len() + 7;
         for (style, part, pad) in [
@@ -103,6 +103,14 @@ pub(crate) fn style(level: Level) -> Style {
     }
 }
 
+/// Five letters, so that what follows stands in a column.
+fn word(level: Level) -> &'static str {
+    match level {
+        Level::Critical => "crit",
+        level => level.as_str(),
+    }
+}
+
 fn who(line: &LineView<'_>) -> String {
     let keys = [
         (Key::Agent, "agent"),
@@ -124,25 +132,31 @@ fn short(id: &str) -> String {
     }
 }
 
-/// What the payload says, in a few words where its shape is known, else as JSON.
+/// What the payload says, in a few words where its shape is known, else field by field.
 fn gist(line: &LineView<'_>) -> String {
     let Some(data) = line.data() else {
         return String::new();
     };
-    let Ok(Value::Object(fields)) = serde_json::from_str::<Value>(data) else {
-        return data.to_owned();
-    };
+    match serde_json::from_str::<Value>(data) {
+        Ok(Value::Object(fields)) => known(&fields).unwrap_or_else(|| all(&fields)),
+        Ok(Value::String(text)) => clean(&text),
+        _ => data.to_owned(),
+    }
+}
+
+/// Shapes that are common enough to be read at a glance.
+fn known(fields: &Map<String, Value>) -> Option<String> {
     let text = |name: &str| fields.get(name).and_then(Value::as_str).map(clean);
     let number = |name: &str| fields.get(name).and_then(Value::as_i64);
     if let (Some(text), Some(stream)) = (text("text"), text("stream")) {
-        return if stream == "stderr" {
+        return Some(if stream == "stderr" {
             format!("2> {text}")
         } else {
             text
-        };
+        });
     }
     if let (Some(from), Some(to)) = (text("from"), text("to").or_else(|| text("path"))) {
-        return format!("{from} → {to}");
+        return Some(format!("{from} → {to}"));
     }
     if let Some(path) = text("path") {
         let change = |sign: char, name: &str| {
@@ -150,15 +164,33 @@ fn gist(line: &LineView<'_>) -> String {
                 .filter(|lines| *lines > 0)
                 .map_or(String::new(), |lines| format!(" {sign}{lines}"))
         };
-        return format!("{path}{}{}", change('+', "added"), change('−', "removed"));
+        return Some(format!(
+            "{path}{}{}",
+            change('+', "added"),
+            change('−', "removed")
+        ));
     }
     if let (Some(code), Some(took)) = (fields.get("exit_code"), number("duration_ms")) {
-        return format!("{} → {code} in {took} ms", text("command").unwrap_or_default());
+        return Some(format!(
+            "{} → {code} in {took} ms",
+            text("command").unwrap_or_default()
+        ));
     }
     ["message", "subject", "command"]
         .iter()
         .find_map(|name| text(name))
-        .unwrap_or_else(|| data.to_owned())
+}
+
+/// `key=value key=value`; what is not plain text stays JSON.
+fn all(fields: &Map<String, Value>) -> String {
+    let plain = |text: &str| {
+        !text.is_empty() && !text.contains(|c: char| c.is_whitespace() || c == '"' || c.is_control())
+    };
+    let pairs = fields.iter().map(|(name, value)| match value {
+        Value::String(text) if plain(text) => format!("{}={text}", clean(name)),
+        value => format!("{}={value}", clean(name)),
+    });
+    pairs.collect::<Vec<_>>().join(" ")
 }
 
 /// Control characters would steer the terminal; they are shown, not obeyed.

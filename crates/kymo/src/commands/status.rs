@@ -80,7 +80,7 @@ fn show(printer: &mut Printer, url: &str, status: &Value, metrics: &Value) {
         ),
     );
     let rate = metrics["per_second"].as_f64().unwrap_or(0.0);
-    row("now", format!("{rate:.1} events/s, {} readers", readers(metrics)));
+    row("now", format!("{rate:.1} events/s, {}", readers(metrics)));
     for watch in status["watch"].as_array().into_iter().flatten() {
         let problem = watch["problem"]
             .as_str()
@@ -111,8 +111,12 @@ fn show(printer: &mut Printer, url: &str, status: &Value, metrics: &Value) {
     }
 }
 
-fn readers(metrics: &Value) -> usize {
-    metrics["readers"].as_array().map_or(0, Vec::len)
+fn readers(metrics: &Value) -> String {
+    match metrics["readers"].as_array().map_or(0, Vec::len) {
+        0 => "no reader".to_owned(),
+        1 => "1 reader".to_owned(),
+        count => format!("{count} readers"),
+    }
 }
 
 fn text(value: &Value, key: &str) -> String {

@@ -2,12 +2,15 @@
 use std::collections::BTreeMap;
 
 use clap::Subcommand;
+use kymo_server::{TokenError, TokenStore};
 use serde_json::{Value, json};
 
 use crate::{
+    client::Client,
     exit::Exit,
     failure::Failure,
-    find::{self, Where},
+    find::{self, Place, State, Where},
+    moment::now,
     printer::{BOLD, DIM, Printer},
 };
 
@@ -93,16 +96,13 @@ impl Args {
                 bind,
                 json,
                 place,
-            } => {
-                let bound: BTreeMap<_, _> = bind.into_iter().collect();
-                create(
-                    &place,
-                    &json!({ "name": name, "scopes": scopes, "bound": bound }),
-                    json,
-                )
+            } => create(&Keeper::find(&place)?, &name, &scopes, bind, json),
+            What::List { json, place } => list(&Keeper::find(&place)?, json),
+            What::Revoke { name, place } => {
+                Keeper::find(&place)?.revoke(&name)?;
+                Printer::new().line(format!("revoked {name}"));
+                Ok(Exit::Done)
             }
-            What::List { json, place } => list(&place, json),
-            What::Revoke { name, place } => revoke(&place, &name),
         }
     }
 }
@@ -118,9 +118,90 @@ fn show(place: &Where) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-fn create(place: &Where, request: &Value, json: bool) -> Result<Exit, Failure> {
-    let client = find::Place::find_settled(place)?.server()?;
-    let made: Value = client.post("/api/v1/tokens", request)?;
+/// Who keeps the tokens: the server where one runs, else the folder's file.
+enum Keeper {
+    Server(Client),
+    Folder(TokenStore),
+}
+
+impl Keeper {
+    fn find(place: &Where) -> Result<Self, Failure> {
+        let found = Place::find_settled(place)?;
+        if matches!(found.state, State::Free) && found.data.join("token").is_file() {
+            let store = TokenStore::open(&found.data);
+            return store
+                .map(Self::Folder)
+                .map_err(|cause| Failure::disk("read", &found.data.join("tokens.json"), &cause));
+        }
+        found.server().map(Self::Server)
+    }
+
+    fn create(
+        &self,
+        name: &str,
+        scopes: &[String],
+        bound: &BTreeMap<String, String>,
+    ) -> Result<Value, Failure> {
+        let request = json!({ "name": name, "scopes": scopes, "bound": bound });
+        match self {
+            Self::Server(client) => Ok(client.post("/api/v1/tokens", &request)?),
+            Self::Folder(store) => {
+                let scopes = serde_json::from_value(request["scopes"].clone()).expect("scopes were checked");
+                let bound = serde_json::from_value(request["bound"].clone()).expect("keys were checked");
+                let token = store
+                    .create(name, scopes, bound, now())
+                    .map_err(|error| not_made(&error))?;
+                Ok(json!({ "token": token, "name": name }))
+            }
+        }
+    }
+
+    fn list(&self) -> Result<Value, Failure> {
+        match self {
+            Self::Server(client) => Ok(client.get("/api/v1/tokens", &[])?),
+            Self::Folder(store) => {
+                let mut tokens = serde_json::to_value(store.list()).expect("tokens become JSON");
+                for token in tokens.as_array_mut().into_iter().flatten() {
+                    token.as_object_mut().map(|token| token.remove("hash"));
+                }
+                Ok(json!({ "tokens": tokens }))
+            }
+        }
+    }
+
+    fn revoke(&self, name: &str) -> Result<(), Failure> {
+        match self {
+            Self::Server(client) => Ok(client.delete(&format!("/api/v1/tokens/{}", path_segment(name)))?),
+            Self::Folder(store) => match store.revoke(name) {
+                Ok(true) => Ok(()),
+                Ok(false) => {
+                    Err(Failure::failed(format!("there is no token named {name}")).code("not_found"))
+                }
+                Err(cause) => Err(Failure::failed(format!(
+                    "tokens.json could not be written: {cause}"
+                ))),
+            },
+        }
+    }
+}
+
+fn not_made(error: &TokenError) -> Failure {
+    let failure = Failure::failed(error.to_string());
+    match error {
+        TokenError::NameTaken { .. } => failure.code("name_taken"),
+        TokenError::Io(cause) => Failure::failed(format!("{error}: {cause}")),
+        _ => failure.code("invalid_body"),
+    }
+}
+
+fn create(
+    keeper: &Keeper,
+    name: &str,
+    scopes: &[String],
+    bind: Vec<(String, String)>,
+    json: bool,
+) -> Result<Exit, Failure> {
+    let made = keeper.create(name, scopes, &bind.into_iter().collect())?;
     let mut printer = Printer::new();
     if json {
         printer.json(&made);
@@ -132,9 +213,8 @@ fn create(place: &Where, request: &Value, json: bool) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-fn list(place: &Where, json: bool) -> Result<Exit, Failure> {
-    let client = find::Place::find_settled(place)?.server()?;
-    let answer: Value = client.get("/api/v1/tokens", &[])?;
+fn list(keeper: &Keeper, json: bool) -> Result<Exit, Failure> {
+    let answer = keeper.list()?;
     let mut printer = Printer::new();
     if json {
         printer.json(&answer);
@@ -170,13 +250,6 @@ fn row(token: &Value) -> String {
         bound.join(" "),
         token["created"].as_str().unwrap_or_default()
     )
-}
-
-fn revoke(place: &Where, name: &str) -> Result<Exit, Failure> {
-    let client = find::Place::find_settled(place)?.server()?;
-    client.delete(&format!("/api/v1/tokens/{}", path_segment(name)))?;
-    Printer::new().line(format!("revoked {name}"));
-    Ok(Exit::Done)
 }
 
 /// A name as one segment of a path.

@@ -34,7 +34,7 @@ pub(crate) struct Args {
     #[arg(value_name = "FOLDERS", default_value = ".")]
     folders: Vec<PathBuf>,
     /// Source of the events
-    #[arg(long, env = "KYMO_SOURCE", value_name = "NAME")]
+    #[arg(long, env = "KYMO_SOURCE", hide_env_values = true, value_name = "NAME")]
     source: Option<String>,
     #[command(flatten)]
     place: Where,

@@ -65,7 +65,13 @@ impl Default for RunSettings {
 #[derive(clap::Args, Clone, Debug, Default)]
 pub(crate) struct SettingsArgs {
     /// Settings file [default: kymo.toml in the data folder, or the nearest one upward from here]
-    #[arg(long, env = "KYMO_CONFIG", value_name = "FILE", help_heading = "Settings")]
+    #[arg(
+        long,
+        env = "KYMO_CONFIG",
+        hide_env_values = true,
+        value_name = "FILE",
+        help_heading = "Settings"
+    )]
     pub(crate) config: Option<PathBuf>,
     /// Set one setting, such as hub.rate_per_source=500 (repeatable; `kymo config` lists all)
     #[arg(long, value_name = "KEY=VALUE", help_heading = "Settings")]

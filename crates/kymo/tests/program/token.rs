@@ -83,3 +83,45 @@ fn a_token_with_a_name_that_exists_or_a_wrong_scope_is_refused() {
     ])
     .code(2);
 }
+
+#[test]
+fn tokens_are_managed_without_a_server_too() {
+    let home = Home::new();
+    home.serve().stop();
+    let token = home
+        .kymo(&[
+            "token",
+            "create",
+            "--name",
+            "ci",
+            "--scope",
+            "emit",
+            "--bind",
+            "source=ci",
+        ])
+        .good()
+        .stdout;
+    let ran = home
+        .kymo(&["token", "create", "--name", "ci", "--scope", "emit"])
+        .code(1);
+    assert!(ran.stderr.contains("[name_taken]"), "{}", ran.stderr);
+    let listed = home.kymo(&["token", "list", "--json"]).good();
+    assert_eq!(listed.json()["tokens"][0]["bound"], json!({ "source": "ci" }));
+    assert!(!listed.stdout.contains("hash"), "{}", listed.stdout);
+    let server = home.serve();
+    home.kymo(&[
+        "emit",
+        "mine",
+        "--source",
+        "ci",
+        "--url",
+        &server.url,
+        "--token",
+        token.trim(),
+    ])
+    .good();
+    assert_eq!(server.events("type:mine")[0]["source"], "ci");
+    server.stop();
+    home.kymo(&["token", "revoke", "ci"]).good();
+    home.kymo(&["token", "revoke", "ci"]).code(1);
+}
