@@ -3,7 +3,10 @@
 //! [`Repo::refresh`] compares with what is there now and says what happened in between, each thing once. The reflog of
 //! HEAD tells it step by step; refs are compared for what happened beside HEAD.
 
-use std::collections::HashMap;
+use std::{
+    collections::HashMap,
+    time::{Duration, Instant},
+};
 
 use serde_json::{Value, json};
 
@@ -18,6 +21,10 @@ use super::{
 const DETAILS_MAX: usize = 100;
 /// Branches and tags reported one by one in one go; the rest is counted (a fetch can bring thousands of tags).
 const REFS_MAX: usize = 200;
+/// A merge that does not stop is in progress for a moment too: only one that lasts is said.
+const LASTS: Duration = Duration::from_secs(1);
+/// Between two looks at something that is under way.
+const AGAIN: Duration = Duration::from_millis(250);
 /// Branch positions remembered as reported, so that the ref that follows its reflog line is no news.
 const EXPLAINED_MAX: usize = 1_000;
 
@@ -32,6 +39,8 @@ pub(crate) struct Repo {
     /// The branch HEAD is on as far as the reflog was read.
     on: Option<String>,
     operation: Option<&'static str>,
+    /// An operation that was seen and is not said yet, since when.
+    suspected: Option<(&'static str, Instant)>,
     committed_in_operation: bool,
     explained: Vec<(String, String)>,
 }
@@ -53,6 +62,7 @@ impl Repo {
             operation: operation(&places),
             log: Cursor::default(),
             since: Some(since),
+            suspected: None,
             committed_in_operation: false,
             explained: Vec::new(),
             places,
@@ -70,26 +80,24 @@ impl Repo {
         json!({"branch": self.head.branch, "head": self.head.hash})
     }
 
-    /// What happened since the last time, in order; and whether to look again soon because something is under way.
-    pub(crate) fn refresh(&mut self) -> (Vec<GitChange>, bool) {
+    /// What happened since the last time, in order; and when to look again because something is under way.
+    pub(crate) fn refresh(&mut self, now: Instant) -> (Vec<GitChange>, Option<Duration>) {
         // Refs before the reflog: git writes the reflog first, so the reflog then explains every ref that was read.
         let Some((head, refs)) = refs::read(&self.places) else {
-            return (Vec::new(), true);
+            return (Vec::new(), Some(AGAIN));
         };
         let entries = self.read_log();
         let mut changes = Vec::new();
         let mut later = Vec::new();
-        let ended = self.follow_log(&entries, &refs, &mut later);
+        self.follow_log(&entries, &refs, &mut later);
         if !self.has_log() {
             self.compare_head(&head, &mut later);
         }
         self.compare_refs(&head, &refs, &mut changes, &mut later);
         changes.append(&mut later);
-        if !ended {
-            self.compare_operation(&mut changes);
-        }
+        self.compare_operation(now, &mut changes);
         (self.head, self.refs) = (head, refs);
-        (changes, ended)
+        (changes, self.suspected.map(|_| AGAIN))
     }
 
     fn has_log(&self) -> bool {
@@ -107,13 +115,12 @@ impl Repo {
         entries
     }
 
-    /// One change per reflog line that tells something; whether an operation ended.
-    fn follow_log(&mut self, entries: &[Entry], refs: &Refs, changes: &mut Vec<GitChange>) -> bool {
+    /// One change per reflog line that tells something.
+    fn follow_log(&mut self, entries: &[Entry], refs: &Refs, changes: &mut Vec<GitChange>) {
         let commits = entries
             .iter()
             .filter(|entry| matches!(entry.meaning(), Meaning::Commit { .. }));
         let details = self.details(commits.map(|entry| entry.new.as_str()).collect());
-        let mut ended = false;
         for entry in entries {
             match entry.meaning() {
                 Meaning::Commit { via } if entry.old != entry.new => {
@@ -132,7 +139,6 @@ impl Repo {
                 Meaning::Ended { branch, aborted } => {
                     self.on = branch.or(self.on.take());
                     self.end(if aborted { "aborted" } else { "finished" }, changes);
-                    ended = true;
                 }
                 Meaning::Moved if entry.old != entry.new => {
                     changes.extend(self.moved(entry));
@@ -141,7 +147,6 @@ impl Repo {
                 _ => {}
             }
         }
-        ended
     }
 
     fn details(&self, hashes: Vec<&str>) -> HashMap<String, Result<Details, String>> {
@@ -341,15 +346,24 @@ impl Repo {
         self.head.hash.is_none() && head.branch.as_deref() == Some(branch) && self.is_explained(branch, hash)
     }
 
-    fn compare_operation(&mut self, changes: &mut Vec<GitChange>) {
-        let now = operation(&self.places);
-        if self.operation == now {
+    fn compare_operation(&mut self, now: Instant, changes: &mut Vec<GitChange>) {
+        let seen = operation(&self.places);
+        let suspected = self.suspected.take();
+        if self.operation == seen {
             return;
         }
         let done = self.committed_in_operation;
         self.end(if done { "finished" } else { "aborted" }, changes);
-        if let Some(operation) = now {
-            self.begin(operation, changes);
+        match (seen, suspected) {
+            (Some(operation), Some((same, since))) if operation == same => {
+                if now >= since + LASTS {
+                    self.begin(operation, changes);
+                } else {
+                    self.suspected = suspected;
+                }
+            }
+            (Some(operation), _) => self.suspected = Some((operation, now)),
+            (None, _) => {}
         }
     }
 

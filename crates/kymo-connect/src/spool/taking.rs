@@ -3,12 +3,13 @@
 //! A claimed file is removed only when all its events are durable; until then a crash costs a second reading.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, HashSet},
+    ffi::OsStr,
     fs::{self, File},
     io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write},
     path::{Path, PathBuf},
     sync::Arc,
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 
 use kymo_event::{
@@ -54,13 +55,21 @@ pub async fn take_up_spools(
 /// Everything that is there now. All files are emitted first, so that one moment is waited for all of them.
 async fn sweep(spool: &Path, outlet: &dyn Outlet) {
     let mut emitted = Vec::new();
+    // Of one writer nothing overtakes what was written before.
+    let mut waiting = HashSet::new();
     for claimed in claim_all(spool) {
+        if waiting.contains(writer_of(&claimed)) {
+            continue;
+        }
         match Taking::open(&claimed, spool) {
             Ok(Some(mut taking)) => match taking.emit_lines(outlet, false).await {
                 Ok(()) => emitted.push(taking),
-                Err(error) => left_for_later(&claimed, &error),
+                Err(error) => {
+                    left_for_later(&claimed, &error);
+                    break; // the other side is away; so it is for the next file
+                }
             },
-            Ok(None) => {} // a writer holds it; the next sweep comes by
+            Ok(None) => _ = waiting.insert(writer_of(&claimed).to_owned()), // still being written
             Err(error) => left_for_later(&claimed, &error),
         }
     }
@@ -80,31 +89,44 @@ fn left_for_later(path: &Path, error: &io::Error) {
     tracing::warn!(path = %path.display(), %error, "spool is left for later");
 }
 
-/// What an earlier run left first, then what was just renamed, oldest first.
+/// What was claimed before, in the order it was claimed, then what is claimed now, oldest first.
 fn claim_all(spool: &Path) -> Vec<PathBuf> {
     let Ok(listing) = fs::read_dir(spool) else {
         return Vec::new(); // nobody has spooled yet
     };
-    let (mut claimed, mut fresh) = (BTreeSet::new(), BTreeSet::new());
+    let (mut claimed, mut fresh) = (BTreeMap::new(), BTreeMap::new());
     for entry in listing.flatten() {
         let path = entry.path();
-        let written = entry
-            .metadata()
-            .and_then(|meta| meta.modified())
-            .unwrap_or(SystemTime::UNIX_EPOCH);
         match path.extension().and_then(|extension| extension.to_str()) {
-            Some("taking") => _ = claimed.insert((written, path)),
-            Some("jsonl") => _ = fresh.insert((written, path)),
+            Some("taking") => _ = claimed.insert((claim_of(&path).to_owned(), path.clone()), path),
+            Some("jsonl") => {
+                let written = entry.metadata().and_then(|metadata| metadata.modified()).ok();
+                fresh.insert((written, path.clone()), path);
+            }
             _ => {}
         }
     }
-    let fresh = fresh.into_iter().filter_map(|(_, path)| claim(&path));
+    let room = FILES_MAX.saturating_sub(claimed.len());
+    let fresh = fresh.into_values().take(room).filter_map(|path| claim(&path));
+    claimed.into_values().take(FILES_MAX).chain(fresh).collect()
+}
+
+/// `<name>` of `<name>.<claim>.taking`: the same for everything one writer wrote.
+fn writer_of(claimed: &Path) -> &OsStr {
     claimed
-        .into_iter()
-        .map(|(_, path)| path)
-        .chain(fresh)
-        .take(FILES_MAX)
-        .collect()
+        .file_stem()
+        .map(Path::new)
+        .and_then(Path::file_stem)
+        .unwrap_or_default()
+}
+
+/// `<claim>` of `<name>.<claim>.taking`; later claims sort after earlier ones.
+fn claim_of(claimed: &Path) -> &OsStr {
+    claimed
+        .file_stem()
+        .map(Path::new)
+        .and_then(Path::extension)
+        .unwrap_or_default()
 }
 
 /// Renames to a name nobody writes to and no earlier claim had.

@@ -13,6 +13,7 @@ use super::{
     folder::{Folder, name_of},
     language,
     report::{FileData, path_text},
+    repositories::Followed,
     tree::Kind,
 };
 
@@ -34,15 +35,17 @@ impl Folder {
             let known = language::by_name(&name_of(path)).or(entry.language);
             *languages.entry(known.unwrap_or("other")).or_default() += 1;
         }
+        let around = |followed: &&Followed| self.root.starts_with(&followed.repo().places().work);
         let git = self
             .repos
             .iter()
-            .find(|(repo, _)| self.root.starts_with(&repo.places().work));
+            .find(around)
+            .map(|followed| followed.repo().summary());
         let data = json!({
             "files": self.tree.files(),
             "directories": self.tree.directories() + 1,
             "languages": languages,
-            "git": git.map(|(repo, _)| repo.summary()),
+            "git": git,
         });
         self.say("watch.started", Level::Info, data);
         for path in self.newest(FOUND_MAX) {

@@ -4,7 +4,7 @@
 //! was; a file whose name was taken by another one is modified: that is what makes an editor's save one change.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     path::{Path, PathBuf},
     time::{Instant, SystemTime},
 };
@@ -27,11 +27,12 @@ type Cases = BTreeMap<PathBuf, Touch>;
 
 impl Folder {
     /// Decides these paths; those that must wait longer go back to pending.
-    pub(super) fn decide(&mut self, due: Vec<(PathBuf, Touch)>, links: Vec<Link>, now: Instant) {
+    pub(super) fn decide(&mut self, due: Vec<(PathBuf, Touch)>, mut links: Vec<Link>, now: Instant) {
         if due.is_empty() {
             return;
         }
         let mut cases: Cases = due.into_iter().collect();
+        self.wait_for_hints(&mut cases, &mut links, now);
         self.add_what_was_in_removed_directories(&mut cases);
         let mut renames = self.origins(&links);
         renames.extend(self.moves(&mut cases));
@@ -46,6 +47,39 @@ impl Folder {
         }
         for directory in rules {
             self.apply_rules(&directory, now);
+        }
+    }
+
+    /// We may look before we are told: what is gone without its going having been heard waits for the hint, which says
+    /// whether it was renamed. What it was renamed from or to waits with it.
+    fn wait_for_hints(&mut self, cases: &mut Cases, links: &mut Vec<Link>, now: Instant) {
+        let may_wait = |touch: &Touch| now < touch.first + HOLD;
+        let concerns = |path: &Path| self.tree.contains(path) || links.iter().any(|link| link.to == path);
+        let mut early: HashSet<PathBuf> = cases
+            .iter()
+            .filter(|(path, touch)| touch.gone != Some(true) && may_wait(touch) && concerns(path))
+            .filter(|(path, _)| Stamp::look(&self.absolute(path)).is_none())
+            .map(|(path, _)| path.clone())
+            .collect();
+        if early.is_empty() {
+            return;
+        }
+        for link in links.iter().chain(links.iter().rev()) {
+            for (one, other) in [(&link.from, &link.to), (&link.to, &link.from)] {
+                if early.contains(one) && cases.get(other).is_some_and(may_wait) {
+                    early.insert(other.clone());
+                }
+            }
+        }
+        for link in links.extract_if(.., |link| early.contains(&link.from) || early.contains(&link.to)) {
+            self.pending.link(link);
+        }
+        for path in early {
+            let Some(mut touch) = cases.remove(&path) else {
+                continue;
+            };
+            touch.hold = Some(now + self.pending.settle());
+            self.pending.touch(path, touch);
         }
     }
 

@@ -20,6 +20,7 @@ use super::{
     hints::{Evidence, HintBox, Hints, Link, Touch},
     pending::Pending,
     report::Reporter,
+    repositories::Followed,
     rules::Rules,
     scan::Mode,
     scratch::is_scratch,
@@ -45,7 +46,7 @@ pub(super) struct Folder {
     pub(super) reporter: Reporter,
     /// Work trees that have a `.git` which is no repository yet, with the second it was first seen.
     pub(super) becoming: Vec<(PathBuf, i64)>,
-    pub(super) repos: Vec<(Repo, Option<Touch>)>,
+    pub(super) repos: Vec<Followed>,
     others: Vec<PathBuf>,
     root_stamp: Option<Stamp>,
     root_touched: bool,
@@ -141,7 +142,7 @@ impl Folder {
         self.next_round = self.next_round.min(soonest);
     }
 
-    fn hear_of(&mut self, path: PathBuf, touch: Touch) {
+    fn hear_of(&mut self, path: PathBuf, mut touch: Touch) {
         if self.hear_of_repo(&path, &touch) {
             return;
         }
@@ -165,6 +166,9 @@ impl Folder {
             |entry| entry.stamp.is_directory(),
         );
         if !is_scratch(&name_of(inside)) && !self.rules.leave_out(&path, is_dir) {
+            if touch.open == Some(true) && is_linked(&path) {
+                touch.open = None; // came to be without being written: no close will follow
+            }
             self.pending.touch(inside.to_owned(), touch);
         }
     }
@@ -219,8 +223,7 @@ impl Folder {
         let repos = self
             .repos
             .iter()
-            .filter_map(|(_, dirty)| dirty.as_ref())
-            .map(|touch| touch.last + settle)
+            .filter_map(|followed| followed.due(settle))
             .min();
         let becoming = (!self.becoming.is_empty()).then(|| now + settle);
         let root = self.failed.is_some().then(|| now + LOOK_FOR_ROOT);
@@ -294,8 +297,8 @@ impl Folder {
     /// The system dropped hints.
     fn look_again_everywhere(&mut self, now: Instant) {
         let differences = self.look_at_all(Mode::Report, now);
-        for (_, dirty) in &mut self.repos {
-            dirty.get_or_insert_with(|| Touch::new(now, Evidence::Touched));
+        for followed in &mut self.repos {
+            followed.hear(Touch::new(now, Evidence::Touched));
         }
         let message = "the system reported more changes at once than it could queue; the folder was looked through again \
                        and nothing but intermediate states is lost. If this happens often, raise it: \
@@ -332,6 +335,18 @@ impl Folder {
     pub(super) fn leave_out(&self, inside: &Path, is_dir: bool) -> bool {
         self.rules.leave_out(&self.root.join(inside), is_dir)
     }
+}
+
+/// Whether this is a symbolic link, or another name of a file.
+fn is_linked(path: &Path) -> bool {
+    let Ok(metadata) = path.symlink_metadata() else {
+        return false;
+    };
+    #[cfg(unix)]
+    let names = std::os::unix::fs::MetadataExt::nlink(&metadata);
+    #[cfg(not(unix))]
+    let names = 1;
+    metadata.is_symlink() || names > 1
 }
 
 /// The last name of a path, as far as it is text.

@@ -37,6 +37,8 @@ pub(super) struct Touch {
     pub(super) evidence: Evidence,
     /// Written to and not yet closed; `None` when neither was heard.
     pub(super) open: Option<bool>,
+    /// Its going was heard, or its coming after that; `None` when neither was.
+    pub(super) gone: Option<bool>,
     /// A directory may have come to be here.
     pub(super) directory: bool,
     /// Not to be decided before, unless something more is heard.
@@ -52,6 +54,7 @@ impl Touch {
             last: now,
             evidence,
             open: None,
+            gone: None,
             directory: false,
             hold: None,
             aside: false,
@@ -63,6 +66,7 @@ impl Touch {
         self.last = self.last.max(later.last);
         self.evidence = self.evidence.max(later.evidence);
         self.open = later.open.or(self.open);
+        self.gone = later.gone.or(self.gone);
         self.directory |= later.directory;
         self.hold = later.hold;
         self.aside |= later.aside;
@@ -191,24 +195,10 @@ impl State {
             return;
         }
         let tracker = event.tracker();
-        for path in &event.paths {
-            let mut touch = Touch::new(now, Evidence::Touched);
-            match event.kind {
-                EventKind::Access(_) => touch.open = Some(false),
-                EventKind::Create(kind) => {
-                    touch.evidence = Evidence::Written;
-                    touch.directory = kind != CreateKind::File;
-                }
-                EventKind::Modify(ModifyKind::Data(_)) => {
-                    touch.evidence = Evidence::Written;
-                    touch.open = cfg!(target_os = "linux").then_some(true); // only there closes are reported
-                }
-                EventKind::Modify(ModifyKind::Name(_)) => {
-                    touch.evidence = Evidence::Written;
-                    touch.directory = true;
-                }
-                EventKind::Any | EventKind::Modify(ModifyKind::Any) => touch.evidence = Evidence::Differs,
-                _ => {}
+        for (index, path) in event.paths.iter().enumerate() {
+            let mut touch = touch(event.kind, now);
+            if index > 0 && touch.gone.is_some() {
+                touch.gone = Some(false); // the new name of a rename told as a whole
             }
             self.hints.touch(path.clone(), touch);
         }
@@ -252,6 +242,36 @@ impl State {
             self.hints.links.push(link);
         }
     }
+}
+
+/// Whether the system reports when a file that was written to is closed, and every going.
+const EXACT: bool = cfg!(target_os = "linux");
+
+fn touch(kind: EventKind, now: Instant) -> Touch {
+    let mut touch = Touch::new(now, Evidence::Touched);
+    touch.gone = (!EXACT).then_some(true);
+    match kind {
+        EventKind::Access(_) => touch.open = Some(false),
+        EventKind::Create(kind) => {
+            touch.evidence = Evidence::Written;
+            touch.directory = kind != CreateKind::File;
+            touch.open = (EXACT && kind == CreateKind::File).then_some(true);
+            touch.gone = Some(false);
+        }
+        EventKind::Remove(_) => touch.gone = Some(true),
+        EventKind::Modify(ModifyKind::Data(_)) => {
+            touch.evidence = Evidence::Written;
+            touch.open = EXACT.then_some(true);
+        }
+        EventKind::Modify(ModifyKind::Name(mode)) => {
+            touch.evidence = Evidence::Written;
+            touch.directory = true;
+            touch.gone = Some(mode != RenameMode::To);
+        }
+        EventKind::Any | EventKind::Modify(ModifyKind::Any) => touch.evidence = Evidence::Differs,
+        _ => {}
+    }
+    touch
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::{
     path::{Path, PathBuf},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use kymo_event::Level;
@@ -22,42 +22,66 @@ const FRESH_S: i64 = 2;
 /// So long a `.git` may take to become a repository.
 const BECOMING_S: i64 = 60;
 
+/// A repository, and what was heard of it since it was last looked at.
+pub(super) struct Followed {
+    repo: Repo,
+    heard: Option<Touch>,
+    again: Option<Instant>,
+}
+
+impl Followed {
+    /// Something may have happened.
+    pub(super) fn hear(&mut self, touch: Touch) {
+        match &mut self.heard {
+            Some(heard) => heard.merge(touch),
+            None => self.heard = Some(touch),
+        }
+    }
+
+    /// When to look.
+    pub(super) fn due(&self, settle: Duration) -> Option<Instant> {
+        let quiet = self
+            .heard
+            .as_ref()
+            .map(|heard| (heard.last + settle).min(heard.first + HOLD));
+        quiet.into_iter().chain(self.again).min()
+    }
+
+    pub(super) fn repo(&self) -> &Repo {
+        &self.repo
+    }
+
+    fn work(&self) -> &Path {
+        &self.repo.places().work
+    }
+}
+
 impl Folder {
     /// Whether the path is a repository's own.
     pub(super) fn hear_of_repo(&mut self, path: &Path, touch: &Touch) -> bool {
         let mut own = false;
-        for (repo, dirty) in &mut self.repos {
-            if !repo.places().holds(path) {
+        for followed in &mut self.repos {
+            let places = followed.repo.places();
+            if !places.holds(path) {
                 continue;
             }
             own = true;
-            if path == repo.places().common.join("info/exclude") {
-                self.rules.load_exclude(repo.places());
-                let top = repo
-                    .places()
-                    .work
-                    .strip_prefix(&self.root)
-                    .unwrap_or(Path::new(""))
-                    .to_owned();
-                let touch = Touch {
-                    directory: true,
-                    ..touch.clone()
-                };
-                self.pending.touch(top.join(".gitignore"), touch);
-            } else if repo.places().is_telling(path) || path == repo.places().gitdir {
-                match dirty {
-                    Some(dirty) => dirty.merge(touch.clone()),
-                    None => *dirty = Some(touch.clone()),
-                }
+            if path == places.common.join("info/exclude") {
+                self.rules.load_exclude(places);
+                // As if the top's own rules had changed.
+                let top = places.work.strip_prefix(&self.root).unwrap_or(Path::new(""));
+                self.pending.touch(top.join(".gitignore"), touch.clone());
+            } else if places.is_telling(path) || path == places.gitdir {
+                followed.hear(touch.clone());
             }
         }
         own
     }
 
     pub(super) fn expect_repo(&mut self, work: PathBuf) {
-        let known = self.repos.iter().any(|(repo, _)| repo.places().work == work);
+        let known = self.repos.iter().any(|followed| followed.work() == work);
         if known && !work.join(".git").exists() {
-            self.repos.retain(|(repo, _)| repo.places().work != work);
+            self.repos.retain(|followed| followed.work() != work);
         } else if !known && !self.becoming.iter().any(|(path, _)| *path == work) {
             self.becoming.push((work, seconds_now() - FRESH_S));
         }
@@ -81,11 +105,7 @@ impl Folder {
     }
 
     pub(super) fn add_repo(&mut self, repo: Repo) {
-        if self
-            .repos
-            .iter()
-            .any(|(known, _)| known.places().work == repo.places().work)
-        {
+        if self.repos.iter().any(|known| known.work() == repo.places().work) {
             return;
         }
         self.rules.load_exclude(repo.places());
@@ -93,8 +113,12 @@ impl Folder {
             self.ears.listen(&folder);
         }
         // What happened between opening and listening.
-        self.repos
-            .push((repo, Some(Touch::new(Instant::now(), Evidence::Touched))));
+        let heard = Some(Touch::new(Instant::now(), Evidence::Touched));
+        self.repos.push(Followed {
+            repo,
+            heard,
+            again: None,
+        });
     }
 
     /// Says what happened in repositories that have been quiet long enough, or in all that something was heard of.
@@ -102,23 +126,18 @@ impl Folder {
         self.open_repos(true);
         let settle = self.pending.settle();
         self.repos
-            .retain(|(repo, dirty)| dirty.is_none() || Places::at(&repo.places().work).is_some());
+            .retain(|followed| followed.due(settle).is_none() || Places::at(followed.work()).is_some());
         for index in 0..self.repos.len() {
-            let (repo, dirty) = &mut self.repos[index];
-            if !dirty
-                .as_ref()
-                .is_some_and(|touch| all || touch.last + settle <= now || touch.first + HOLD <= now)
-            {
+            let followed = &mut self.repos[index];
+            if !followed.due(settle).is_some_and(|due| all || due <= now) {
                 continue;
             }
-            *dirty = None;
-            for folder in repo.places().to_watch() {
+            for folder in followed.repo.places().to_watch() {
                 self.ears.listen(&folder);
             }
-            let (changes, again) = repo.refresh();
-            if again {
-                *dirty = Some(Touch::new(now, Evidence::Touched));
-            }
+            followed.heard = None;
+            let (changes, again) = followed.repo.refresh(now);
+            followed.again = again.map(|again| now + again);
             let name = self.repo_name(index);
             for change in changes {
                 let mut data = change.data;
@@ -130,7 +149,7 @@ impl Folder {
 
     /// The work tree as seen from the folder; `.` is the folder itself.
     fn repo_name(&self, index: usize) -> String {
-        let work = &self.repos[index].0.places().work;
+        let work = self.repos[index].work();
         match work.strip_prefix(&self.root) {
             Ok(inside) if inside.as_os_str().is_empty() => ".".into(),
             Ok(inside) => path_text(inside).0,

@@ -145,8 +145,7 @@ impl Folder {
         if inside.starts_with(&from) || Stamp::look(&self.absolute(&from)).is_some() {
             return false;
         }
-        self.pending
-            .touch(from.clone(), Touch::new(now, Evidence::Differs));
+        self.pending.touch(from.clone(), gone(now));
         self.pending
             .touch(inside.to_owned(), Touch::new(now, Evidence::Differs));
         self.pending.link(Link {
@@ -168,7 +167,7 @@ impl Folder {
             if mode == Mode::Quiet && self.leave_out(&path, is_dir) {
                 self.drop_quietly(&path);
             } else {
-                self.pending.touch(path, Touch::new(now, Evidence::Differs));
+                self.pending.touch(path, gone(now));
                 differences += 1;
             }
         }
@@ -286,5 +285,13 @@ impl Folder {
 
     pub(super) fn absolute(&self, inside: &Path) -> PathBuf {
         self.root.join(inside)
+    }
+}
+
+/// A going that was seen.
+fn gone(now: Instant) -> Touch {
+    Touch {
+        gone: Some(true),
+        ..Touch::new(now, Evidence::Differs)
     }
 }

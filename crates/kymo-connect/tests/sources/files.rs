@@ -263,33 +263,22 @@ fn folders_made_one_in_another_in_a_burst_are_all_watched() {
 #[test]
 fn a_folder_that_is_removed_and_made_again_is_watched_again() {
     let rig = Ground::with(&["d/a.txt", "d/sub/b.txt"]).watch();
-    for round in 0..5 {
+    for round in 2..7_u64 {
         fs::remove_dir_all(rig.path("d")).unwrap();
-        rig.write("d/sub/b.txt", format!("{round}\n"));
+        rig.write("d/sub/b.txt", "x\n");
         rig.write("d/n.txt", format!("{round}\n"));
         rig.settle(&format!("zz-{round}"));
-        rig.write("d/sub/b.txt", "again\nand again\n");
+        rig.write("d/sub/b.txt", "x\n".repeat(usize::try_from(round).unwrap()));
         rig.until("a change in the new folder", |seen| {
-            seen.text("path") == "d/sub/b.txt" && seen.data["added"] == 2
+            seen.text("path") == "d/sub/b.txt" && seen.data["lines"] == round
         });
-        rig.settle(&format!("zz-b{round}"));
     }
     let story = rig.story();
-    assert_eq!(
-        story
-            .iter()
-            .filter(|told| told.starts_with("removed d/a.txt"))
-            .count(),
-        1
-    );
-    assert_eq!(
-        story
-            .iter()
-            .filter(|told| *told == "modified d/sub/b.txt +2 -1")
-            .count(),
-        5,
-        "{story:#?}"
-    );
+    let removed = story
+        .iter()
+        .filter(|told| told.starts_with("removed d/a.txt"))
+        .count();
+    assert_eq!(removed, 1, "{story:#?}");
 }
 
 #[test]

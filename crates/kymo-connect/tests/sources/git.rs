@@ -207,16 +207,10 @@ fn a_rebase_is_told_from_its_start_to_its_end() {
     rig.until_told("git.branch_updated topic");
     let commit = rig.until_told("git.commit Theirs");
     assert_eq!(commit.text("via"), "rebase");
-    let story = of_git(rig.story());
-    assert_eq!(
-        story,
-        [
-            "git.rebase started",
-            "git.commit Theirs",
-            "git.rebase finished",
-            "git.branch_updated topic"
-        ]
-    );
+    let mut story = of_git(rig.story());
+    assert_eq!(story[..2], ["git.rebase started", "git.commit Theirs"]);
+    story[2..].sort(); // git moves the branch while it finishes
+    assert_eq!(story[2..], ["git.branch_updated topic", "git.rebase finished"]);
 }
 
 #[test]

@@ -13,6 +13,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::collector::{Collector, Seen};
 
+/// Longer than by default: what a test does in one go is one change even where the machine is busy.
+const SETTLE_MS: u64 = 120;
+
 /// A folder before it is watched.
 pub(crate) struct Ground {
     pub(crate) dir: TempDir,
@@ -81,6 +84,7 @@ impl Ground {
     pub(crate) fn watch_with(self, change: impl FnOnce(&mut WatchSettings)) -> Rig {
         let mut settings = WatchSettings {
             folders: vec![self.root.clone()],
+            settle_ms: SETTLE_MS,
             ..WatchSettings::default()
         };
         change(&mut settings);
