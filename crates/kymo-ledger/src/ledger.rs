@@ -196,7 +196,16 @@ impl Ledger {
     /// Blocking.
     #[must_use]
     pub fn find_id(&self, key: IdKey, before: Seq) -> Vec<Seq> {
-        lookups::find_id(&self.core().source(), key, before).unwrap_or_else(|error| {
+        self.find_ids(&[key], before)
+            .into_iter()
+            .map(|(_, seq)| seq)
+            .collect()
+    }
+
+    /// The same for many keys at once, which costs little more than for one.
+    #[must_use]
+    pub fn find_ids(&self, keys: &[IdKey], before: Seq) -> Vec<(IdKey, Seq)> {
+        lookups::find_ids(&self.core().source(), keys, before).unwrap_or_else(|error| {
             tracing::error!(%error, "ids could not be read; a repeat of an older event may be stored again");
             Vec::new()
         })

@@ -6,7 +6,7 @@ use kymo_event::{Filter, IdKey, LineView, Micros, Seq};
 
 use crate::{
     ChainHead, Chunk, ReadError, Reader, build, chains,
-    index::{BlockEntry, Index, IndexBuilder, Names, id_key},
+    index::{BlockEntry, IndexBuilder, Names, id_key},
     reader::Source,
     segment::Segment,
     segments::Segments,
@@ -24,7 +24,8 @@ pub(crate) fn seq_at(source: &Source, time: Micros) -> Result<Seq, ReadError> {
             continue;
         }
         let index = segment.index().map_err(at())?;
-        for block in index.entries().iter().filter(|block| block.time_max >= time.0) {
+        let blocks = index.entries();
+        for block in blocks.iter().filter(|block| block.time_max >= time.0) {
             if block.time_min >= time.0 {
                 return Ok(seq(block.first));
             }
@@ -32,7 +33,7 @@ pub(crate) fn seq_at(source: &Source, time: Micros) -> Result<Seq, ReadError> {
                 return Ok(found);
             }
         }
-        let indexed = index.last().map_or(segment.first, |last| last.last() + 1);
+        let indexed = behind(&segment, &blocks);
         if let Some(found) = first_line_at(source, indexed, segment.end().last, time)? {
             return Ok(found);
         }
@@ -111,9 +112,12 @@ fn segment_ids(
     }
     let index = segment.index().map_err(at())?;
     let start = newest_first.len();
-    unindexed_ids(source, segment, &index, |key, seq| newest_first.push((key, seq)))?;
+    let blocks = index.entries();
+    unindexed_ids(source, segment, behind(segment, &blocks), |key, seq| {
+        newest_first.push((key, seq))
+    })?;
     newest_first[start..].reverse();
-    for block in index.entries().iter().rev() {
+    for block in blocks.iter().rev() {
         if newest_first.len() >= count {
             break;
         }
@@ -123,13 +127,18 @@ fn segment_ids(
     Ok(())
 }
 
+/// The first seq behind the indexed blocks. The index grows meanwhile: who looks at blocks and at what is behind them
+/// takes the blocks first.
+fn behind(segment: &Segment, blocks: &[BlockEntry]) -> u64 {
+    blocks.last().map_or(segment.first, |last| last.last() + 1)
+}
+
 fn unindexed_ids(
     source: &Source,
     segment: &Segment,
-    index: &Index,
+    first: u64,
     mut found: impl FnMut(IdKey, Seq),
 ) -> Result<(), ReadError> {
-    let first = index.last().map_or(segment.first, |last| last.last() + 1);
     each_line(source, first, segment.end().last, |view| {
         if let Some(key) = id_key(view) {
             found(key, view.seq());
@@ -138,44 +147,45 @@ fn unindexed_ids(
     })
 }
 
-/// Seqs below `before` that may have `key`, oldest first.
-pub(crate) fn find_id(source: &Source, key: IdKey, before: Seq) -> Result<Vec<Seq>, ReadError> {
+// So many keys at once are worth a whole table in memory.
+const KEYS_MANY: usize = 16;
+
+/// Keys and seqs below `before` that may have them, oldest first.
+pub(crate) fn find_ids(source: &Source, keys: &[IdKey], before: Seq) -> Result<Vec<(IdKey, Seq)>, ReadError> {
     let mut found = Vec::new();
-    for segment in source.segments.all() {
-        if segment.first >= before.get() {
-            break;
-        }
+    let all = source.segments.all();
+    // Newest first, because what is held in memory should be the newest.
+    for segment in all.iter().rev().filter(|segment| segment.first < before.get()) {
         let at = || ReadError::io(segment.index_path());
-        let index = segment.index().map_err(at())?;
-        for block in blocks_with(&index, key).map_err(at())? {
+        let index = source.segments.hold(segment).map_err(at())?;
+        let hold = keys.len() >= KEYS_MANY && source.segments.may_hold_ids(segment.first, &index);
+        let unindexed = behind(segment, &index.entries());
+        let mut candidates = index.blocks_with(keys, hold).map_err(at())?;
+        candidates.sort_unstable_by_key(|(key, number)| (*number, *key));
+        for same_block in candidates.chunk_by(|(_, one), (_, other)| one == other) {
+            let Some(block) = index.block(usize::from(same_block[0].1)) else {
+                continue;
+            };
+            let wanted = |key: &IdKey| same_block.binary_search_by_key(key, |(key, _)| *key).is_ok();
             let ids = index.ids(&block).map_err(at())?;
             found.extend(
                 ids.into_iter()
-                    .filter(|(other, _)| *other == key)
-                    .map(|(_, at)| seq(at)),
+                    .filter(|(key, _)| wanted(key))
+                    .map(|(key, at)| (key, seq(at))),
             );
         }
-        if index.last().is_none_or(|last| last.last() + 1 < before.get()) {
-            unindexed_ids(source, &segment, &index, |other, at| {
-                if other == key {
-                    found.push(at);
+        if unindexed < before.get() {
+            unindexed_ids(source, segment, unindexed, |key, at| {
+                if keys.contains(&key) {
+                    found.push((key, at));
                 }
             })?;
         }
     }
-    found.retain(|at| *at < before);
+    found.retain(|(_, at)| *at < before);
+    found.sort_unstable_by_key(|(_, at)| *at);
+    found.dedup();
     Ok(found)
-}
-
-fn blocks_with(index: &Index, key: IdKey) -> io::Result<Vec<BlockEntry>> {
-    let numbers = match index.locate(key)? {
-        Some(numbers) => numbers.into_iter().map(usize::from).collect(),
-        None => index.growing_blocks_with(key)?,
-    };
-    Ok(numbers
-        .into_iter()
-        .filter_map(|number| index.block(number))
-        .collect())
 }
 
 /// Head and chain, the partial block at the end included.

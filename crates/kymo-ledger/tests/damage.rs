@@ -17,7 +17,11 @@ fn change(path: &Path, edit: impl FnOnce(&mut Vec<u8>)) {
 
 /// Where line `n` (from 1) of a segment's bytes begins and ends.
 fn line_span(bytes: &[u8], n: usize) -> (usize, usize) {
-    let mut feeds = bytes.iter().enumerate().filter(|(_, byte)| **byte == b'\n').map(|(at, _)| at + 1);
+    let mut feeds = bytes
+        .iter()
+        .enumerate()
+        .filter(|(_, byte)| **byte == b'\n')
+        .map(|(at, _)| at + 1);
     let start = if n == 1 { 0 } else { feeds.nth(n - 2).unwrap() };
     (start, feeds.next().unwrap())
 }
@@ -39,9 +43,22 @@ fn a_torn_last_record_is_cut_at_whatever_byte_it_ends() {
         if cut == start {
             assert!(told.is_empty(), "{told:?}");
         } else {
-            let [Notice::TailCut { segment, bytes: gone, quarantine }] = &told[..] else { panic!("{told:?}") };
+            let [
+                Notice::TailCut {
+                    segment,
+                    bytes: gone,
+                    quarantine,
+                },
+            ] = &told[..]
+            else {
+                panic!("{told:?}")
+            };
             assert_eq!((*segment, *gone), (seq(1), (cut - start) as u64));
-            assert_eq!(fs::read(quarantine).unwrap(), &bytes[start..cut], "nothing is thrown away");
+            assert_eq!(
+                fs::read(quarantine).unwrap(),
+                &bytes[start..cut],
+                "nothing is thrown away"
+            );
         }
         assert_eq!(ledger.append(numbered(3..=3)).unwrap().first, seq(3));
         assert_eq!(ledger.seqs(), [1, 2, 3]);
@@ -62,7 +79,10 @@ fn a_damaged_line_is_a_hole_of_one_and_everything_else_is_served() {
     let all = chunks(&mut reader);
     assert_eq!(holes(&all), [(700, 700)]);
     let expected: Vec<u64> = (1..=3000).filter(|n| *n != 700).collect();
-    assert_eq!(lines(&all).iter().map(|line| seq_of(line)).collect::<Vec<_>>(), expected);
+    assert_eq!(
+        lines(&all).iter().map(|line| seq_of(line)).collect::<Vec<_>>(),
+        expected
+    );
     let gap = all.iter().find_map(|chunk| match chunk {
         Chunk::Gap(gap) => Some(gap.clone()),
         _ => None,
@@ -70,7 +90,9 @@ fn a_damaged_line_is_a_hole_of_one_and_everything_else_is_served() {
     assert_eq!(gap.unwrap().reason, GapReason::Damaged);
     assert_eq!(ledger.seqs(), expected, "a second reader finds the same");
     let told = ledger.told.lock().clone();
-    let [Notice::Damaged(damage)] = &told[..] else { panic!("told once: {told:?}") };
+    let [Notice::Damaged(damage)] = &told[..] else {
+        panic!("told once: {told:?}")
+    };
     assert_eq!((damage.first, damage.last), (seq(700), seq(700)));
     assert_eq!(damage.file, "00000000000000000001.jsonl");
     let mut back = chunks(&mut ledger.ledger.read_back(seq(3000), &Filter::all()));
@@ -123,8 +145,16 @@ fn a_missing_segment_is_a_hole_and_what_follows_is_served() {
     let all = chunks(&mut ledger.ledger.read(Seq::FIRST, &Filter::all()));
     assert_eq!(holes(&all), [(firsts[1], firsts[2] - 1)]);
     assert_eq!(lines(&all).len() as u64, 4000 - (firsts[2] - firsts[1]));
-    let report = ReadOnly::open(&ledger.data).unwrap().verify(None, &mut |_, _| {}).unwrap();
-    assert!(report.damage.iter().any(|damage| (damage.first.get(), damage.last.get()) == (firsts[1], firsts[2] - 1)));
+    let report = ReadOnly::open(&ledger.data)
+        .unwrap()
+        .verify(None, &mut |_, _| {})
+        .unwrap();
+    assert!(
+        report
+            .damage
+            .iter()
+            .any(|damage| (damage.first.get(), damage.last.get()) == (firsts[1], firsts[2] - 1))
+    );
 }
 
 #[test]
@@ -137,8 +167,13 @@ fn a_missing_first_segment_is_damage_not_retention() {
     });
     assert_eq!(ledger.ledger.first(), seq(firsts[1]));
     let mut reader = ledger.ledger.read(Seq::FIRST, &Filter::all());
-    let Ok(Chunk::Gap(gap)) = reader.next_chunk(1000) else { panic!("a gap comes first") };
-    assert_eq!((gap.asked, gap.first, gap.reason), (seq(1), seq(firsts[1]), GapReason::Damaged));
+    let Ok(Chunk::Gap(gap)) = reader.next_chunk(1000) else {
+        panic!("a gap comes first")
+    };
+    assert_eq!(
+        (gap.asked, gap.first, gap.reason),
+        (seq(1), seq(firsts[1]), GapReason::Damaged)
+    );
 }
 
 #[test]
@@ -162,7 +197,11 @@ fn lines_removed_by_hand_cost_only_themselves_though_all_offsets_are_wrong() {
         whole.fill(3000);
         let mut expected = seqs(&mut whole.ledger.read(Seq::FIRST, &filter));
         expected.retain(|n| !(10..=12).contains(n));
-        assert_eq!(lines(&all).iter().map(|line| seq_of(line)).collect::<Vec<_>>(), expected, "{filter:?}");
+        assert_eq!(
+            lines(&all).iter().map(|line| seq_of(line)).collect::<Vec<_>>(),
+            expected,
+            "{filter:?}"
+        );
     }
 }
 
@@ -170,9 +209,17 @@ fn lines_removed_by_hand_cost_only_themselves_though_all_offsets_are_wrong() {
 fn a_second_opener_is_told_who_writes_here() {
     let ledger = TempLedger::new();
     let pid = std::process::id();
-    assert_eq!(lock_state(&ledger.data).unwrap(), LockState::Held { pid: Some(pid) });
+    assert_eq!(
+        lock_state(&ledger.data).unwrap(),
+        LockState::Held { pid: Some(pid) }
+    );
     let second = TempLedger::try_on(ledger.ground.clone(), &ledger.data, ledger.settings.clone());
-    let Err(OpenError::Locked { pid: Some(holder), .. }) = second else { panic!("it is refused with a pid") };
+    let Err(OpenError::Locked {
+        pid: Some(holder), ..
+    }) = second
+    else {
+        panic!("it is refused with a pid")
+    };
     assert_eq!(holder, pid);
     ledger.ledger.close();
     assert_eq!(lock_state(&ledger.data).unwrap(), LockState::Free);
@@ -205,10 +252,22 @@ fn a_cursor_ahead_of_the_recovered_head_gives_the_ledger_a_new_id() {
 fn a_ledger_of_a_later_format_is_left_alone() {
     let ledger = TempLedger::new();
     ledger.ledger.close();
-    change(&ledger.data.join("ledger/ledger.json"), |bytes| *bytes = br#"{"format":2,"new":"things"}"#.to_vec());
+    change(&ledger.data.join("ledger/ledger.json"), |bytes| {
+        *bytes = br#"{"format":2,"new":"things"}"#.to_vec()
+    });
     let opened = TempLedger::try_on(ledger.ground.clone(), &ledger.data, ledger.settings.clone());
-    assert!(matches!(opened, Err(OpenError::Format { found: 2, known: 1, .. })));
-    assert!(matches!(ReadOnly::open(&ledger.data), Err(OpenError::Format { .. })));
+    assert!(matches!(
+        opened,
+        Err(OpenError::Format {
+            found: 2,
+            known: 1,
+            ..
+        })
+    ));
+    assert!(matches!(
+        ReadOnly::open(&ledger.data),
+        Err(OpenError::Format { .. })
+    ));
 }
 
 #[test]

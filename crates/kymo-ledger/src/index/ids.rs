@@ -1,5 +1,7 @@
 //! Idempotency keys: which event has which, per block, and where to look for one in a whole segment.
 
+use std::borrow::Cow;
+
 use kymo_event::{IdKey, LineView, dialects, filter::Key};
 
 use super::fields::{Fields, PutFields, length};
@@ -59,34 +61,31 @@ pub(crate) fn write_locator(keys: &[(IdKey, u16)], out: &mut Vec<u8>) {
     sorted.iter().for_each(|&(_, entry)| out.put_u32(entry));
 }
 
-/// The blocks that may hold `key`, by way of `read(offset, bytes)` into the locator.
-pub(crate) fn locate<E>(
+/// Tells the blocks that may hold `key`, by way of `read(offset, bytes)` into the locator.
+pub(crate) fn locate<'a, E>(
     key: IdKey,
-    mut read: impl FnMut(usize, usize) -> Result<Vec<u8>, E>,
-) -> Result<Option<Vec<u16>>, E> {
-    let Some(buckets) = Fields(&read(0, 4)?).u32() else {
-        return Ok(None);
-    };
-    let buckets = buckets as usize;
+    mut read: impl FnMut(usize, usize) -> Result<Cow<'a, [u8]>, E>,
+    mut found: impl FnMut(u16),
+) -> Result<(), E> {
+    let buckets = Fields(&read(0, 4)?).u32().unwrap_or(0) as usize;
     if buckets == 0 {
-        return Ok(None);
+        return Ok(());
     }
     let bounds = read(4 + bucket_of(key, buckets) * 4, 8)?;
     let mut bounds = Fields(&bounds);
-    let (Some(from), Some(to)) = (bounds.u32(), bounds.u32()) else {
-        return Ok(None);
-    };
-    let Some(entries) = to.checked_sub(from) else {
-        return Ok(None);
-    };
-    let start = 4 + (buckets + 1) * 4 + from as usize * 4;
-    let bytes = read(start, entries as usize * 4)?;
+    let (from, to) = (
+        bounds.u32().unwrap_or(0) as usize,
+        bounds.u32().unwrap_or(0) as usize,
+    );
+    let entries = read(4 + (buckets + 1) * 4 + from * 4, to.saturating_sub(from) * 4)?;
     let wanted = entry(key, 0);
-    let blocks = bytes.as_chunks::<4>().0.iter().filter_map(|&bytes| {
+    for &bytes in entries.as_chunks::<4>().0 {
         let entry = u32::from_le_bytes(bytes);
-        (entry & 0xffff_0000 == wanted).then_some((entry & 0xffff) as u16)
-    });
-    Ok(Some(blocks.collect()))
+        if entry & 0xffff_0000 == wanted {
+            found((entry & 0xffff) as u16);
+        }
+    }
+    Ok(())
 }
 
 fn bucket_of(key: IdKey, buckets: usize) -> usize {
@@ -108,8 +107,10 @@ mod tests {
     }
 
     fn look_up(locator: &[u8], key: IdKey) -> Vec<u16> {
-        let read = |at: usize, bytes: usize| Ok::<_, ()>(locator[at..at + bytes].to_vec());
-        locate(key, read).unwrap().unwrap()
+        let mut blocks = Vec::new();
+        let read = |at: usize, bytes: usize| Ok::<_, ()>(locator[at..at + bytes].into());
+        locate(key, read, |block| blocks.push(block)).unwrap();
+        blocks
     }
 
     #[test]

@@ -9,10 +9,10 @@ use parking_lot::{Mutex, RwLock, RwLockReadGuard};
 
 use super::{
     block::{BLOCK_HEAD, BlockEntry, BlockHead},
-    bloom::Bloom,
     columns::Columns,
     fields::Fields,
     file_head::{FILE_HEAD, FileHead},
+    id_map::IdMap,
     ids,
     summary::{Names, Summary},
     tables::{self, SegmentSummary, TRAILER, Table},
@@ -57,7 +57,7 @@ impl IndexBytes {
         }
     }
 
-    fn table(&self, table: Table) -> io::Result<Option<Vec<u8>>> {
+    pub(super) fn table(&self, table: Table) -> io::Result<Option<Vec<u8>>> {
         let bytes = self.read(table.offset, table.bytes as usize)?;
         Ok(bytes.filter(|bytes| crc32c::crc32c(bytes) == table.crc))
     }
@@ -65,13 +65,12 @@ impl IndexBytes {
 
 /// The index of a segment.
 pub(crate) struct Index {
-    bytes: IndexBytes,
+    pub(super) bytes: IndexBytes,
     chain: Chain,
     /// The table of ids, once sealed.
-    ids: Option<Table>,
+    pub(super) ids: Option<Table>,
+    pub(super) id_map: Mutex<IdMap>,
     state: RwLock<State>,
-    /// While the segment grows: a filter over the ids of each block, made when first asked for.
-    id_filters: Mutex<Vec<Bloom>>,
 }
 
 #[derive(Default)]
@@ -100,7 +99,7 @@ impl Index {
             chain: chain.chain,
             ids: Some(summary.ids),
             state: RwLock::new(state),
-            id_filters: Mutex::default(),
+            id_map: Mutex::default(),
         };
         Ok(Some((index, summary)))
     }
@@ -115,7 +114,7 @@ impl Index {
                 blocks: records.blocks,
                 names: records.names,
             }),
-            id_filters: Mutex::default(),
+            id_map: Mutex::default(),
         }
     }
 
@@ -146,6 +145,13 @@ impl Index {
             .get(number)
             .filter(|block| block.first <= seq)
             .map(|block| (number, *block))
+    }
+
+    /// The last block that begins at or before `seq`: it holds `seq`, or nothing behind it is indexed yet.
+    pub(crate) fn block_before(&self, seq: u64) -> Option<BlockEntry> {
+        let state = self.state.read();
+        let behind = state.blocks.partition_point(|block| block.first <= seq);
+        behind.checked_sub(1).map(|number| state.blocks[number])
     }
 
     /// All entries, copied.
@@ -197,35 +203,6 @@ impl Index {
         Ok(ids::read_rows(&bytes)
             .map(|(row, key)| (key, entry.first + u64::from(row)))
             .collect())
-    }
-
-    /// The same for a segment that still grows and has no table yet.
-    pub(crate) fn growing_blocks_with(&self, key: IdKey) -> io::Result<Vec<usize>> {
-        let mut filters = self.id_filters.lock();
-        for block in self.entries().iter().skip(filters.len()) {
-            let keys: Vec<u64> = self.ids(block)?.into_iter().map(|(key, _)| key.0).collect();
-            filters.push(Bloom::over(&keys));
-        }
-        let with = filters
-            .iter()
-            .enumerate()
-            .filter(|(_, filter)| filter.may_have(key.0));
-        Ok(with.map(|(number, _)| number).collect())
-    }
-
-    /// Numbers of the blocks that may have `key`; `None` where there is no table to ask.
-    pub(crate) fn locate(&self, key: IdKey) -> io::Result<Option<Vec<u16>>> {
-        match self.ids {
-            None => Ok(None),
-            Some(table) if table.bytes == 0 => Ok(Some(Vec::new())),
-            Some(table) => ids::locate(key, |at, bytes| {
-                let inside = at + bytes <= table.bytes as usize;
-                let read = self
-                    .bytes
-                    .read(table.offset + at as u64, if inside { bytes } else { 0 })?;
-                Ok(read.unwrap_or_default())
-            }),
-        }
     }
 }
 

@@ -11,6 +11,7 @@ mod compare;
 mod dictionary;
 mod fields;
 mod file_head;
+mod id_map;
 mod ids;
 mod keys;
 mod load;

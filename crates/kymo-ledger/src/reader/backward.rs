@@ -114,11 +114,11 @@ fn beginning(forward: &Forward, at: u64) -> Result<u64, ReadError> {
         return Ok(segments.first());
     };
     let index = segment.index().map_err(ReadError::io(segment.index_path()))?;
-    let start = match index.block_of(at) {
-        Some((_, block)) => block.first,
-        None => index.last().map_or(segment.first, |last| last.last() + 1),
-    };
-    Ok(start.min(at))
+    Ok(match index.block_before(at) {
+        None => segment.first,
+        Some(block) if block.last() < at => block.last() + 1,
+        Some(block) => block.first,
+    })
 }
 
 struct Stretch {

@@ -162,10 +162,12 @@ impl Place {
         if self.distrusted {
             return Ok(beginning);
         }
-        let Some((_, block)) = self.index.block_of(at) else {
-            let last = self.index.last();
-            return Ok(last.map_or(beginning, |last| (last.last() + 1, last.end())));
+        let Some(block) = self.index.block_before(at) else {
+            return Ok(beginning);
         };
+        if block.last() < at {
+            return Ok((block.last() + 1, block.end()));
+        }
         if block.first < at
             && let Some((head, _)) = self.index.head(&block)?
             && let Some(columns) = self.index.columns(&block, &head)?
