@@ -27,6 +27,8 @@ impl Server {
     pub(crate) async fn start(kymo: &Path) -> Outcome<Self> {
         let data = tempfile::tempdir()?;
         let child = Command::new(kymo)
+            // Meant for us; to the server it would be a setting it does not know.
+            .env_remove("KYMO_BIN")
             .args(["serve", "--listen", "127.0.0.1:0", "--data"])
             .arg(data.path())
             .stdin(Stdio::null())

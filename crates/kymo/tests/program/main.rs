@@ -7,6 +7,7 @@ mod support;
 
 mod config;
 mod crash;
+mod cutover;
 mod docs;
 mod emit;
 mod export;
