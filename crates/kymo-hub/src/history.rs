@@ -9,7 +9,7 @@ use bytes::Bytes;
 use kymo_event::{Channel, Filter, LineView, Seq};
 use kymo_ledger::{Chunk, Gap, Ledger, MatchedLines, ReadError, Reader};
 
-use crate::{From, SubscribeError, hub::Shared};
+use crate::{From, SubscribeError, shared::Shared};
 
 /// A page of the past.
 #[derive(Clone, Debug)]

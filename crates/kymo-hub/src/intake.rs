@@ -10,7 +10,7 @@ use kymo_event::{
     dialects::{self, Dialect},
 };
 
-use crate::{Principal, Rejected, counters::tally::Tally, hub::Shared};
+use crate::{Principal, Rejected, counters::tally::Tally, shared::Shared};
 
 mod commit;
 mod judge;

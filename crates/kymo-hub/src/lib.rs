@@ -24,6 +24,7 @@ mod readers;
 mod receipt;
 mod ring;
 mod settings;
+mod shared;
 mod subscriber;
 mod subscription;
 mod wake;

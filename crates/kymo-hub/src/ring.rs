@@ -4,12 +4,9 @@
 //! wants it, and shared by all; a reader that lags a little is given runs of small chunks as one frame, aligned so
 //! that others who lag share those too. Lines and frames together stay within a bound.
 
-use std::{
-    collections::{HashMap, VecDeque},
-    sync::{
-        Arc, OnceLock,
-        atomic::{AtomicBool, AtomicU64, Ordering::SeqCst},
-    },
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicU64, Ordering::SeqCst},
 };
 
 use kymo_event::Seq;
@@ -18,11 +15,14 @@ use parking_lot::Mutex;
 
 use crate::{feeds::Feed, frames::Frame, subscription::Horizon, wake::Wake};
 
-/// What a chunk costs beside its lines: group commits of single events would else count for little.
-const CHUNK_OVERHEAD_BYTES: usize = 512;
+mod chunks;
+
+use chunks::{Chunk, Held};
+
 /// Runs of so many chunks, beginning at a multiple of it, may become one frame.
 const RUNS: [usize; 2] = [64, 8];
 
+/// The ring.
 #[derive(Debug)]
 pub(crate) struct Ring {
     bytes_max: usize,
@@ -32,51 +32,6 @@ pub(crate) struct Ring {
     end: AtomicU64,
     closing: AtomicBool,
     pub(crate) wake: Wake,
-}
-
-#[derive(Debug, Default)]
-struct Held {
-    chunks: VecDeque<Arc<Chunk>>,
-    /// Number of the front chunk; numbers rise by one.
-    front: u64,
-    line_bytes: usize,
-    frame_bytes: usize,
-    /// Chunks before this number have no frames.
-    frameless: u64,
-}
-
-/// Some lines of a group.
-#[derive(Debug)]
-struct Chunk {
-    number: u64,
-    lines: Lines,
-    /// Indexes in `lines`.
-    range: std::ops::Range<usize>,
-    bytes: usize,
-    frames: Mutex<Frames>,
-}
-
-#[derive(Debug, Default)]
-struct Frames {
-    /// By feed and number of chunks.
-    built: HashMap<(u32, usize), Arc<OnceLock<Frame>>>,
-    bytes: usize,
-}
-
-impl Chunk {
-    fn first(&self) -> Seq {
-        self.lines.first.plus(self.range.start as u64)
-    }
-
-    fn last(&self) -> Seq {
-        self.lines.first.plus(self.range.end as u64 - 1)
-    }
-
-    fn lines_from(&self, from: Seq) -> impl Iterator<Item = &[u8]> + Clone {
-        let skipped = from.get().saturating_sub(self.first().get());
-        let start = self.range.start + usize::try_from(skipped).expect("the chunk holds the seq");
-        (start..self.range.end).map(|index| self.lines.line(index))
-    }
 }
 
 impl Ring {
@@ -99,7 +54,7 @@ impl Ring {
             return;
         }
         let mut held = self.held.lock();
-        for (range, bytes) in cuts(lines, self.chunk_bytes_max) {
+        for (range, bytes) in chunks::cuts(lines, self.chunk_bytes_max) {
             held.add(lines, range, bytes);
         }
         let end = lines.last().next();
@@ -212,88 +167,12 @@ impl Ring {
     }
 }
 
-impl Held {
-    fn add(&mut self, lines: &Lines, range: std::ops::Range<usize>, bytes: usize) {
-        let bytes = bytes + CHUNK_OVERHEAD_BYTES;
-        self.line_bytes += bytes;
-        self.chunks.push_back(Arc::new(Chunk {
-            number: self.front + self.chunks.len() as u64,
-            lines: lines.clone(),
-            range,
-            bytes,
-            frames: Mutex::default(),
-        }));
-    }
-
-    /// The first chunk that ends at or after `from`. Most readers want the newest.
-    fn index_of(&self, from: Seq) -> usize {
-        let newest = self.chunks.len().saturating_sub(1);
-        match self.chunks.get(newest) {
-            Some(chunk) if chunk.first() <= from => newest + usize::from(chunk.last() < from),
-            _ => self.chunks.partition_point(|chunk| chunk.last() < from),
-        }
-    }
-
-    fn can_run(&self, index: usize, run: usize, bytes_max: usize) -> bool {
-        let Some(first) = self.chunks.get(index) else {
-            return false;
-        };
-        if first.number % run as u64 != 0 || index + run > self.chunks.len() {
-            return false;
-        }
-        let mut room = bytes_max;
-        self.chunks.range(index..index + run).all(|chunk| {
-            let fits = room.checked_sub(chunk.bytes - CHUNK_OVERHEAD_BYTES);
-            room = fits.unwrap_or(0);
-            fits.is_some()
-        })
-    }
-
-    fn drop_oldest_chunk(&mut self) {
-        let chunk = self.chunks.pop_front().expect("bytes come from chunks");
-        self.front += 1;
-        self.line_bytes -= chunk.bytes;
-        self.frame_bytes -= chunk.frames.lock().bytes;
-    }
-
-    fn drop_oldest_frames(&mut self) {
-        let from = usize::try_from(self.frameless.saturating_sub(self.front)).unwrap_or(0);
-        for chunk in self.chunks.range(from.min(self.chunks.len())..) {
-            let frames = std::mem::take(&mut *chunk.frames.lock());
-            self.frameless = chunk.number + 1;
-            if frames.bytes > 0 {
-                self.frame_bytes -= frames.bytes;
-                return;
-            }
-        }
-        debug_assert!(false, "frame bytes come from chunks");
-        self.frame_bytes = 0;
-    }
-}
-
 fn frame_of_run(feed: &Feed, chunks: &[Arc<Chunk>]) -> Frame {
     let last = chunks.last().expect("a run has chunks").last();
     feed.frame_of(
         chunks.iter().flat_map(|chunk| chunk.lines_from(chunk.first())),
         last,
     )
-}
-
-/// Ranges of lines of about `bytes_max` bytes, each at least one line.
-fn cuts(lines: &Lines, bytes_max: usize) -> impl Iterator<Item = (std::ops::Range<usize>, usize)> {
-    let offset = |index: usize| {
-        index
-            .checked_sub(1)
-            .map_or(0, |before| lines.ends[before] as usize)
-    };
-    let mut next = 0;
-    std::iter::from_fn(move || {
-        let start = next;
-        let limit = offset(start) + bytes_max;
-        let fitting = lines.ends[start..].partition_point(|end| *end as usize <= limit);
-        next = (start + fitting.max(1)).min(lines.len());
-        (start < lines.len()).then(|| (start..next, offset(next) - offset(start)))
-    })
 }
 
 #[cfg(test)]

@@ -10,8 +10,8 @@ use crate::{
     catchup::{Item, Pipeline, ReadFailure},
     feeds::Feed,
     frames::Frame,
-    hub::Shared,
     readers::ReaderStatus,
+    shared::Shared,
     subscription::{Horizon, Step, Subscription},
 };
 

@@ -171,16 +171,16 @@ async fn ids_beyond_memory_are_found_in_the_ledger() {
         ..HubSettings::default()
     });
     let events =
-        |from: u64| (from..from + 500).map(|number| with_id(&format!("id{number}"), &number.to_string()));
-    for from in (0..3_000).step_by(500) {
-        assert_eq!(hub.publish(events(from)).await.accepted, 500);
+        |from: u64| (from..from + 300).map(|number| with_id(&format!("id{number}"), &number.to_string()));
+    for from in (0..1_500).step_by(300) {
+        assert_eq!(hub.publish(events(from)).await.accepted, 300);
     }
     let again = hub.publish(events(100)).await;
     assert_eq!(again.accepted, 0);
     assert_eq!(duplicates(&again)[..2], [(0, 101), (1, 102)]);
     let hub = hub.restarted().await;
-    let again = hub.publish(events(2_400)).await;
+    let again = hub.publish(events(1_200)).await;
     assert_eq!(again.accepted, 0, "also after a restart");
     let changed: Vec<Event<'_>> = vec![with_id("id7", "\"other\"")];
-    assert_eq!(hub.publish(changed).await.first.map(Seq::get), Some(3_001));
+    assert_eq!(hub.publish(changed).await.first.map(Seq::get), Some(1_501));
 }

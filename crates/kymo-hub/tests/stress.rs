@@ -95,6 +95,7 @@ struct Checker {
     live: Option<bool>,
     events: u64,
     reconnects: u64,
+    fell_behind: u64,
 }
 
 impl Checker {
@@ -105,13 +106,13 @@ impl Checker {
         subscribe(&self.writers.hub, FILTERS[self.filter].0, From::Seq(from, None))
     }
 
-    async fn run(mut self) -> (u64, u64) {
+    async fn run(mut self) -> Self {
         let mut subscriber = self.subscribe();
         loop {
             let delivery = tokio::time::timeout(PATIENCE, subscriber.next());
             let finished = self.writers.done.load(SeqCst) && self.cursor == self.writers.stored.load(SeqCst);
             if finished && self.live == Some(true) {
-                return (self.events, self.reconnects);
+                return self;
             }
             if self.random.below(12) == 0 {
                 // Asked, and gone before the answer: the next life resumes by what was told.
@@ -170,6 +171,7 @@ impl Checker {
                 assert_eq!(self.live, Some(true));
                 assert!(lag_events > 0);
                 self.live = Some(false);
+                self.fell_behind += 1;
                 self.passed(cursor);
             }
             other => panic!("nothing of that kind happened: {other:?}"),
@@ -220,6 +222,7 @@ async fn readers_and_writers_at_random_lose_and_repeat_nothing() {
             live: None,
             events: 0,
             reconnects: 0,
+            fell_behind: 0,
         })
         .map(|checker| tokio::spawn(checker.run()))
         .collect();
@@ -234,16 +237,16 @@ async fn readers_and_writers_at_random_lose_and_repeat_nothing() {
     writers.stored.store(last, SeqCst);
     writers.done.store(true, SeqCst);
     temp.publish([event(last)]).await;
-    let mut events = 0;
-    let mut reconnects = 0;
+    let (mut events, mut reconnects, mut fell_behind) = (0, 0, 0);
     for checker in checkers {
-        let (read, connected) = checker.await.expect("no reader was told anything wrong");
-        events += read;
-        reconnects += connected;
+        let checker = checker.await.expect("no reader was told anything wrong");
+        events += checker.events;
+        reconnects += checker.reconnects;
+        fell_behind += checker.fell_behind;
     }
     println!(
-        "{} stored, {events} delivered, {reconnects} connections",
+        "{} stored, {events} delivered, {reconnects} connections, fell behind {fell_behind} times",
         temp.head()
     );
-    assert!(reconnects > 100 && events > temp.head());
+    assert!(reconnects > 100 && events > temp.head() && fell_behind > 0);
 }
