@@ -24,7 +24,7 @@ use crate::{Outlet, Refused};
 pub(crate) const MOMENT: Duration = Duration::from_secs(1);
 
 const BATCH_EVENTS: usize = 1_000;
-const BATCH_BYTES: usize = 4 << 20;
+const BATCH_BYTES: usize = 1 << 20;
 /// A line beyond this is not read into memory.
 const LINE_BYTES_MAX: u64 = 8 << 20;
 /// So many files are open at once; the rest waits for the next sweep.

@@ -115,7 +115,7 @@ impl Ears {
     }
 
     /// Directories not listened to, to be tried again: perhaps the limit was raised.
-    pub(super) fn to_try_again(&mut self) -> BTreeSet<PathBuf> {
+    pub(super) fn take_deaf(&mut self) -> BTreeSet<PathBuf> {
         self.full = false;
         self.deaf.keys().cloned().collect()
     }

@@ -313,13 +313,13 @@ impl Folder {
     /// Directories that could not be watched: perhaps they can now. If not, this is when what happened in them is
     /// noticed.
     fn try_deaf_again(&mut self, now: Instant) {
-        let deaf = self.ears.to_try_again();
+        let deaf = self.ears.take_deaf();
         let tops = deaf
             .iter()
             .filter(|path| !path.parent().is_some_and(|above| deaf.contains(above)));
         for directory in tops {
             match directory.strip_prefix(&self.root) {
-                Ok(inside) => _ = self.look_at(&inside.to_owned(), Mode::Report, now),
+                Ok(inside) => _ = self.look_at(inside, Mode::Report, now),
                 Err(_) => _ = self.ears.listen(directory),
             }
         }

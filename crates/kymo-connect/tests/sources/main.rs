@@ -5,6 +5,7 @@ mod editors;
 mod files;
 mod folds;
 mod git;
+mod hub;
 mod ignores;
 mod limits;
 mod rig;

@@ -186,6 +186,11 @@ impl Rig {
         let seen = self.seen.seen();
         let ids: std::collections::HashSet<_> = seen.iter().map(|seen| &seen.id).collect();
         assert_eq!(ids.len(), seen.len(), "every event has an id of its own");
+        for one in &seen {
+            let known =
+                kymo_event::catalogue::lookup(&one.kind).unwrap_or_else(|| panic!("{} is known", one.kind));
+            assert_eq!(known.level, one.level, "{}", one.kind);
+        }
         (seen, look())
     }
 
