@@ -15,7 +15,7 @@ use parking_lot::Mutex;
 
 use crate::{
     AppendError, Appended, ChainHead, Clock, Durability, LedgerSettings, OnCommit, OnNotice, OpenError,
-    ReadError, Reader, SystemClock,
+    ReadError, Reader, SystemClock, aging,
     core::Core,
     disk::{Disk, RealDisk},
     folder::{Folder, Identity},
@@ -223,7 +223,8 @@ impl Ledger {
 
     /// Runs retention and compression now (the owner calls this every minute).
     pub fn maintain(&self) -> io::Result<()> {
-        retention::retire(self.core())
+        retention::retire(self.core())?;
+        aging::compress(self.core())
     }
 
     /// Writes what is queued, syncs, writes the sidecar, releases the lock. Blocking.

@@ -4,10 +4,12 @@
 //! that promise is what lets a subscription resume after a crash. It knows lines and columns; it does not know who
 //! reads (that is `kymo-hub`) nor what events mean.
 
+mod aging;
 mod build;
 mod chain;
 mod chains;
 mod clock;
+mod compress;
 mod core;
 pub mod disk;
 mod errors;

@@ -7,10 +7,11 @@ use std::{io, sync::Arc};
 use kymo_event::Micros;
 
 use crate::{
-    OpenError,
+    OpenError, build,
+    chain::Chain,
     disk::{self, Access, Disk},
     folder::{Folder, Identity, SegmentFiles},
-    index::{self, Index, IndexBytes, Records},
+    index::{self, Index, IndexBuilder, IndexBytes, Names, Records},
     notices::Notices,
     recover::{self, Known},
     segment::{End, Segment},
@@ -40,8 +41,13 @@ pub(crate) fn segments(
         segments,
         current: None,
     };
-    if let Some(last) = last {
-        open_last(disk, folder, &last, notices, &mut opened)?;
+    match last {
+        Some(last) if last.plain.is_none() => {
+            add_compressed(disk, folder, &last, &opened.segments)?;
+            opened.newest = newest(&opened.segments)?;
+        }
+        Some(last) => open_last(disk, folder, &last, notices, &mut opened)?,
+        None => {}
     }
     Ok(opened)
 }
@@ -70,6 +76,9 @@ fn earlier(
         );
         segment.complete();
         segment.set_index_size(file.index.unwrap_or(0));
+        if let (None, Some(bytes)) = (file.plain, file.compressed) {
+            segment.set_compressed(bytes);
+        }
         segments.add(Arc::new(segment));
         segments.publish(next.first - 1);
     }
@@ -84,6 +93,35 @@ fn newest(segments: &Segments) -> Result<Option<Micros>, OpenError> {
     Ok(summary
         .filter(|summary| summary.time_last > i64::MIN)
         .map(|summary| Micros(summary.time_last)))
+}
+
+/// The last segment where it is a compressed one: those that followed it are gone.
+fn add_compressed(
+    disk: &Arc<dyn Disk>,
+    folder: &Folder,
+    file: &SegmentFiles,
+    segments: &Segments,
+) -> Result<(), OpenError> {
+    let end = End {
+        last: u64::MAX - 1,
+        bytes: u64::MAX,
+    };
+    let segment = Segment::new(disk.clone(), folder.clone(), file.first, end);
+    segment.set_compressed(file.compressed.unwrap_or(0));
+    segment.complete();
+    let last = match segment.summary().map_err(OpenError::io(segment.index_path()))? {
+        Some(summary) => summary.last,
+        None => {
+            let mut builder = IndexBuilder::new(file.first, 0, Chain::START, Names::default());
+            let walked = build::walk(&segment, &mut builder, &mut build::OnlyLines);
+            walked.map_err(OpenError::io(segment.path()))?;
+            builder.next() - 1
+        }
+    };
+    segment.set_end(End { last, ..end });
+    segments.add(Arc::new(segment));
+    segments.publish(last);
+    Ok(())
 }
 
 fn open_last(
@@ -132,6 +170,10 @@ pub(crate) fn segments_to_read(
 ) -> Result<Segments, OpenError> {
     let (segments, last) = earlier(disk, folder, identity)?;
     let Some(last) = last else { return Ok(segments) };
+    if last.plain.is_none() {
+        add_compressed(disk, folder, &last, &segments)?;
+        return Ok(segments);
+    }
     let path = folder.segment(last.first);
     let at = || OpenError::io(path.clone());
     let file = disk.open(&path, Access::Read).map_err(at())?;

@@ -17,6 +17,7 @@ use parking_lot::Mutex;
 use crate::{
     build,
     chain::Chain,
+    compress::Compressed,
     disk::{self, Access, Disk, DiskFile},
     folder::Folder,
     index::{FileHead, Index, IndexBytes, Records, SegmentSummary, trailer},
@@ -44,6 +45,8 @@ pub(crate) struct Segment {
     index: Mutex<Weak<Index>>,
     summary: OnceLock<SegmentSummary>,
     index_bytes: AtomicU64,
+    /// Size of the compressed file; zero while there is none.
+    compressed_bytes: AtomicU64,
 }
 
 impl Segment {
@@ -59,6 +62,7 @@ impl Segment {
             index: Mutex::default(),
             summary: OnceLock::new(),
             index_bytes: AtomicU64::new(0),
+            compressed_bytes: AtomicU64::new(0),
         }
     }
 
@@ -79,9 +83,31 @@ impl Segment {
         self.complete.load(Ordering::Acquire)
     }
 
-    /// Where its lines are.
+    /// Where its lines are, compressed or not.
     pub(crate) fn path(&self) -> PathBuf {
+        match self.is_compressed() {
+            true => self.compressed_path(),
+            false => self.plain_path(),
+        }
+    }
+
+    pub(crate) fn plain_path(&self) -> PathBuf {
         self.folder.segment(self.first)
+    }
+
+    pub(crate) fn compressed_path(&self) -> PathBuf {
+        self.folder.compressed(self.first)
+    }
+
+    pub(crate) fn is_compressed(&self) -> bool {
+        self.compressed_bytes.load(Ordering::Acquire) > 0
+    }
+
+    /// From now on its lines are read from the compressed file, which has this many bytes.
+    pub(crate) fn set_compressed(&self, bytes: u64) {
+        let mut open = self.data.lock();
+        self.compressed_bytes.store(bytes, Ordering::Release);
+        *open = Weak::new();
     }
 
     /// Where its index is.
@@ -117,7 +143,11 @@ impl Segment {
 
     /// Bytes on disk, index included.
     pub(crate) fn size(&self) -> u64 {
-        self.end().bytes + self.index_bytes.load(Ordering::Relaxed)
+        let lines = match self.compressed_bytes.load(Ordering::Acquire) {
+            0 => self.end().bytes,
+            compressed => compressed,
+        };
+        lines + self.index_bytes.load(Ordering::Relaxed)
     }
 
     pub(crate) fn set_index_size(&self, bytes: u64) {
@@ -126,7 +156,7 @@ impl Segment {
 
     /// Removes its files; who has them open can still read them.
     pub(crate) fn remove(&self) -> io::Result<()> {
-        let files = [self.path(), self.folder.compressed(self.first), self.index_path()];
+        let files = [self.plain_path(), self.compressed_path(), self.index_path()];
         files
             .iter()
             .try_for_each(|path| disk::remove_if_there(&*self.disk, path))
@@ -140,6 +170,7 @@ impl Segment {
         }
         let data = match self.disk.open(&self.path(), Access::Read) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Arc::new(Data::Missing)),
+            file if self.is_compressed() => Arc::new(Data::Compressed(Compressed::open(file?)?)),
             file => Arc::new(Data::Plain(file?)),
         };
         *open = Arc::downgrade(&data);
@@ -232,6 +263,8 @@ impl Segment {
 pub(crate) enum Data {
     /// The file of lines itself.
     Plain(Arc<dyn DiskFile>),
+    /// The same, compressed.
+    Compressed(Compressed),
     /// There is no file.
     Missing,
 }
@@ -241,6 +274,7 @@ impl Data {
     pub(crate) fn read(&self, into: &mut Vec<u8>, offset: u64, bytes: usize) -> io::Result<usize> {
         match self {
             Self::Plain(file) => disk::read_full(&**file, into, offset, bytes),
+            Self::Compressed(file) => file.read(into, offset, bytes),
             Self::Missing => Ok(0),
         }
     }
@@ -248,6 +282,7 @@ impl Data {
     pub(crate) fn len(&self) -> io::Result<u64> {
         match self {
             Self::Plain(file) => file.len(),
+            Self::Compressed(file) => Ok(file.len()),
             Self::Missing => Ok(0),
         }
     }

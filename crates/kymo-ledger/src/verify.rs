@@ -1,6 +1,6 @@
 //! Checks every line, every index and the chain against each other, and names what does not fit.
 
-use std::io;
+use std::{io, sync::Arc};
 
 use kymo_event::Seq;
 
@@ -46,7 +46,7 @@ pub(crate) fn verify(
         passed: against
             .filter(|head| head.seq.get() + 1 == kept.from)
             .map(|_| kept.chain),
-        total: all.iter().map(|segment| segment.end().bytes).sum(),
+        total: total(&all)?,
         progress,
         events: 0,
         bytes: 0,
@@ -73,6 +73,18 @@ pub(crate) fn verify(
         chain: chain.hex(),
         damage: verifier.damage,
     })
+}
+
+fn total(all: &[Arc<Segment>]) -> Result<u64, ReadError> {
+    all.iter()
+        .map(|segment| match segment.is_compressed() {
+            true => segment
+                .data()
+                .and_then(|data| data.len())
+                .map_err(ReadError::io(segment.path())),
+            false => Ok(segment.end().bytes),
+        })
+        .sum()
 }
 
 struct Verifier<'a> {

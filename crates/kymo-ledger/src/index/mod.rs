@@ -22,6 +22,7 @@ mod tables;
 pub(crate) use block::{BlockEntry, BlockHead};
 pub(crate) use builder::IndexBuilder;
 pub(crate) use compare::Comparison;
+pub(crate) use fields::{Fields, PutFields, length};
 pub(crate) use file_head::FileHead;
 pub(crate) use ids::key_of as id_key;
 pub(crate) use load::{Index, IndexBytes, Records, records, trailer};

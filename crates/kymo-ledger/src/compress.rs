@@ -1,0 +1,210 @@
+//! Compressed segments: zstd's seekable format, frames ending where blocks end.
+//!
+//! `zstdcat` reads the file like any other; a reader of ours finds a frame by the table at its end. Offsets are those
+//! of the uncompressed lines everywhere, so the index stays as it is.
+
+use std::{collections::VecDeque, io, sync::Arc};
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+use zstd::{bulk, zstd_safe};
+
+use crate::{
+    disk::{self, DiskFile},
+    index::{Fields, PutFields, length},
+    segment::Data,
+};
+
+const LEVEL: i32 = 3;
+// A block of large events is divided, so that nobody has to hold all of it.
+const FRAME_BYTES_MAX: u64 = 4 << 20;
+// Decompressed frames that are kept for the next reader.
+const KEPT_FRAMES: usize = 4;
+
+const SKIPPABLE: u32 = 0x184D_2A5E;
+const SEEKABLE: u32 = 0x8F92_EAB1;
+const TABLE_FOOTER: usize = 9;
+const TABLE_ENTRY: usize = 8;
+
+/// Where a frame is, in the file and in the lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Frame {
+    packed_at: u64,
+    packed: u32,
+    at: u64,
+    bytes: u32,
+}
+
+impl Frame {
+    fn end(&self) -> u64 {
+        self.at + u64::from(self.bytes)
+    }
+}
+
+/// Writes `data` compressed to `out`, a frame for each block that ends at one of `ends` (or several). Returns the
+/// size of the file.
+pub(crate) fn compress(data: &Data, ends: &[u64], out: &dyn DiskFile) -> io::Result<u64> {
+    let mut compressor = bulk::Compressor::new(LEVEL)?;
+    compressor.set_parameter(zstd_safe::CParameter::ChecksumFlag(true))?;
+    let (mut at, mut packed_at) = (0, 0);
+    let mut frames = Vec::new();
+    for &end in ends {
+        while at < end {
+            let want = (end - at).min(FRAME_BYTES_MAX) as usize;
+            let mut bytes = Vec::new();
+            if data.read(&mut bytes, at, want)? != want {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            let packed = compressor.compress(&bytes)?;
+            disk::write_full(out, &packed, packed_at)?;
+            let frame = Frame {
+                packed_at,
+                packed: length(packed.len()),
+                at,
+                bytes: length(want),
+            };
+            (at, packed_at) = (frame.end(), packed_at + packed.len() as u64);
+            frames.push(frame);
+        }
+    }
+    let table = table(&frames);
+    disk::write_full(out, &table, packed_at)?;
+    Ok(packed_at + table.len() as u64)
+}
+
+fn table(frames: &[Frame]) -> Vec<u8> {
+    let mut out = Vec::new();
+    out.put_u32(SKIPPABLE);
+    out.put_u32(length(frames.len() * TABLE_ENTRY + TABLE_FOOTER));
+    for frame in frames {
+        out.put_u32(frame.packed);
+        out.put_u32(frame.bytes);
+    }
+    out.put_u32(length(frames.len()));
+    out.put_u8(0);
+    out.put_u32(SEEKABLE);
+    out
+}
+
+/// A compressed file, read as the lines it stands for.
+pub(crate) struct Compressed {
+    file: Arc<dyn DiskFile>,
+    frames: Vec<Frame>,
+    kept: Mutex<VecDeque<(u64, Bytes)>>,
+}
+
+impl Compressed {
+    pub(crate) fn open(file: Arc<dyn DiskFile>) -> io::Result<Self> {
+        let frames = match read_table(&*file)? {
+            Some(frames) => frames,
+            None => frames_themselves(&*file)?,
+        };
+        Ok(Self {
+            file,
+            frames,
+            kept: Mutex::default(),
+        })
+    }
+
+    /// Size of the lines.
+    pub(crate) fn len(&self) -> u64 {
+        self.frames.last().map_or(0, Frame::end)
+    }
+
+    /// Appends `bytes` bytes from `offset` of the lines. A frame that is damaged reads as zeros, which no line has.
+    pub(crate) fn read(&self, into: &mut Vec<u8>, offset: u64, bytes: usize) -> io::Result<usize> {
+        let end = self.len().min(offset.saturating_add(bytes as u64));
+        let first = self.frames.partition_point(|frame| frame.end() <= offset);
+        let start = into.len();
+        for frame in self.frames[first..].iter().take_while(|frame| frame.at < end) {
+            let content = self.frame(frame)?;
+            let from = offset.saturating_sub(frame.at) as usize;
+            let to = (end.min(frame.end()) - frame.at) as usize;
+            into.extend_from_slice(&content[from..to]);
+        }
+        Ok(into.len() - start)
+    }
+
+    fn frame(&self, frame: &Frame) -> io::Result<Bytes> {
+        if let Some((_, content)) = self.kept.lock().iter().find(|(at, _)| *at == frame.at) {
+            return Ok(content.clone());
+        }
+        let mut packed = Vec::new();
+        disk::read_full(&*self.file, &mut packed, frame.packed_at, frame.packed as usize)?;
+        let expected = frame.bytes as usize;
+        let content = bulk::decompress(&packed, expected)
+            .ok()
+            .filter(|content| content.len() == expected);
+        let content = Bytes::from(content.unwrap_or_else(|| vec![0; expected]));
+        let mut kept = self.kept.lock();
+        kept.push_back((frame.at, content.clone()));
+        if kept.len() > KEPT_FRAMES {
+            kept.pop_front();
+        }
+        Ok(content)
+    }
+}
+
+/// The table at the end; `None` where it is damaged.
+fn read_table(file: &dyn DiskFile) -> io::Result<Option<Vec<Frame>>> {
+    let size = file.len()?;
+    let Some(footer_at) = size.checked_sub(TABLE_FOOTER as u64) else {
+        return Ok(None);
+    };
+    let mut footer = Vec::new();
+    disk::read_full(file, &mut footer, footer_at, TABLE_FOOTER)?;
+    let mut footer = Fields(&footer);
+    let (Some(count), Some(0), Some(SEEKABLE)) = (footer.u32(), footer.u8(), footer.u32()) else {
+        return Ok(None);
+    };
+    let table_bytes = count as usize * TABLE_ENTRY;
+    let Some(table_at) = footer_at.checked_sub(table_bytes as u64 + 8) else {
+        return Ok(None);
+    };
+    let mut table = Vec::new();
+    disk::read_full(file, &mut table, table_at, table_bytes + 8)?;
+    let mut table = Fields(&table);
+    let framed = table.u32() == Some(SKIPPABLE) && table.u32() == Some(length(table_bytes + TABLE_FOOTER));
+    let mut frames = Frames::default();
+    while let (Some(packed), Some(bytes)) = (table.u32(), table.u32()) {
+        frames.add(packed, bytes);
+    }
+    Ok((framed && frames.packed_at == table_at).then_some(frames.all))
+}
+
+/// The frames as they say of themselves, one after another, up to the first that cannot be read.
+fn frames_themselves(file: &dyn DiskFile) -> io::Result<Vec<Frame>> {
+    let mut all = Vec::new();
+    let size = usize::try_from(file.len()?).map_err(io::Error::other)?;
+    disk::read_full(file, &mut all, 0, size)?;
+    let mut frames = Frames::default();
+    let mut rest = &all[..];
+    while let Ok(packed) = zstd_safe::find_frame_compressed_size(rest)
+        && let Ok(Some(bytes)) = zstd_safe::get_frame_content_size(rest)
+        && let (Ok(packed), Ok(bytes)) = (u32::try_from(packed), u32::try_from(bytes))
+        && packed > 0
+        && u64::from(bytes) <= FRAME_BYTES_MAX
+    {
+        frames.add(packed, bytes);
+        rest = &rest[packed as usize..];
+    }
+    Ok(frames.all)
+}
+
+#[derive(Default)]
+struct Frames {
+    all: Vec<Frame>,
+    packed_at: u64,
+}
+
+impl Frames {
+    fn add(&mut self, packed: u32, bytes: u32) {
+        self.all.push(Frame {
+            packed_at: self.packed_at,
+            packed,
+            at: self.all.last().map_or(0, Frame::end),
+            bytes,
+        });
+        self.packed_at += u64::from(packed);
+    }
+}

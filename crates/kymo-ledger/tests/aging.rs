@@ -1,0 +1,271 @@
+//! What becomes of old segments: compressed, they read the same; retired, they are a declared gap.
+
+mod support;
+
+use std::{
+    fs,
+    io::Read,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+};
+
+use kymo_event::{Filter, Micros, Seq};
+use kymo_ledger::{Chunk, Clock, Gap, GapReason, Ground, LedgerSettings, Notice, ReadOnly};
+use support::{TempLedger, chunks, holes, lines, numbered, seq, seqs};
+
+#[derive(Default)]
+struct HandClock(AtomicI64);
+
+impl HandClock {
+    fn pass(&self, seconds: i64) {
+        self.0.fetch_add(seconds * 1_000_000, Ordering::Relaxed);
+    }
+}
+
+impl Clock for HandClock {
+    fn now(&self) -> Micros {
+        Micros(self.0.load(Ordering::Relaxed))
+    }
+}
+
+/// A ledger of several segments, a hundred seconds apart, and its clock.
+fn aged(settings: LedgerSettings) -> (TempLedger, Arc<HandClock>, tempfile::TempDir) {
+    let clock = Arc::new(HandClock::default());
+    clock.pass(1_700_000_000);
+    let ground = Ground {
+        clock: clock.clone(),
+        ..Ground::default()
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let settings = LedgerSettings {
+        segment_bytes_max: 200_000,
+        ..settings
+    };
+    let ledger = TempLedger::on(ground, &folder.path().join(".kymo"), settings);
+    for _ in 0..6 {
+        ledger.fill(1024);
+        clock.pass(100);
+    }
+    (ledger, clock, folder)
+}
+
+fn compressed(ledger: &TempLedger) -> Vec<PathBuf> {
+    let mut paths: Vec<_> = fs::read_dir(ledger.data.join("ledger"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.to_string_lossy().ends_with(".jsonl.zst"))
+        .collect();
+    paths.sort();
+    paths
+}
+
+/// Maintains once all complete segments have their index: reopening waits for that.
+fn maintained(ledger: TempLedger) -> TempLedger {
+    let ledger = ledger.reopen();
+    ledger.ledger.maintain().unwrap();
+    ledger
+}
+
+fn compressing() -> LedgerSettings {
+    LedgerSettings {
+        compress_after_s: Some(250),
+        ..LedgerSettings::default()
+    }
+}
+
+#[test]
+fn a_compressed_segment_reads_the_same_in_every_way() {
+    let (ledger, _, _folder) = aged(compressing());
+    let plain: Vec<u8> = fs::read(ledger.segment_path(1)).unwrap();
+    let filters = ["", "type:note", "agent:agent-4", "data.n:<900", "level:>=error"]
+        .map(|text| Filter::parse(text).unwrap());
+    let forward = filters
+        .each_ref()
+        .map(|filter| lines(&chunks(&mut ledger.ledger.read(Seq::FIRST, filter))));
+    let backward = filters
+        .each_ref()
+        .map(|filter| lines(&chunks(&mut ledger.ledger.read_back(seq(9999), filter))));
+    let chain = ledger.ledger.chain_head().unwrap();
+    let size = ledger.ledger.size_bytes();
+    let ledger = maintained(ledger);
+    assert!(compressed(&ledger).len() >= 2, "{:?}", compressed(&ledger));
+    assert!(!ledger.segment_path(1).exists());
+    assert!(ledger.ledger.size_bytes() < size);
+    let told = ledger.told.lock().clone();
+    assert!(
+        told.iter()
+            .all(|notice| matches!(notice, Notice::Compressed { .. })),
+        "{told:?}"
+    );
+    for _ in 0..2 {
+        for (filter, (forward, backward)) in filters.iter().zip(forward.iter().zip(&backward)) {
+            assert!(
+                lines(&chunks(&mut ledger.ledger.read(Seq::FIRST, filter))) == *forward,
+                "{filter:?}"
+            );
+            assert!(
+                lines(&chunks(&mut ledger.ledger.read_back(seq(9999), filter))) == *backward,
+                "{filter:?}"
+            );
+        }
+        ledger.ledger.maintain().unwrap();
+    }
+    assert_eq!(
+        seqs(&mut ledger.ledger.read(seq(700), &Filter::all())),
+        (700..=6144).collect::<Vec<_>>()
+    );
+    let ledger = ledger.reopen();
+    assert_eq!(ledger.ledger.chain_head().unwrap(), chain);
+    let outside = ReadOnly::open(&ledger.data).unwrap();
+    let report = outside.verify(Some(&chain), &mut |_, _| {}).unwrap();
+    assert_eq!(
+        (report.matches, report.damage.len(), report.events),
+        (Some(true), 0, 6144)
+    );
+    // Any zstd reads it.
+    let mut unpacked = Vec::new();
+    let file = fs::File::open(&compressed(&ledger)[0]).unwrap();
+    zstd::stream::read::Decoder::new(file)
+        .unwrap()
+        .read_to_end(&mut unpacked)
+        .unwrap();
+    assert!(unpacked == plain);
+}
+
+#[test]
+fn a_reader_in_the_middle_of_a_segment_does_not_mind_its_compression() {
+    let (ledger, _, _folder) = aged(compressing());
+    let ledger = ledger.reopen();
+    let mut reader = ledger.ledger.read(Seq::FIRST, &Filter::all());
+    let Ok(Chunk::Events { scanned_to, .. }) = reader.next_chunk(20_000) else {
+        panic!("events come")
+    };
+    ledger.ledger.maintain().unwrap();
+    assert!(!ledger.segment_path(1).exists());
+    assert_eq!(
+        seqs(&mut reader),
+        (scanned_to.get() + 1..=6144).collect::<Vec<_>>()
+    );
+}
+
+#[test]
+fn an_index_lost_beside_a_compressed_segment_is_made_again() {
+    let (ledger, _, _folder) = aged(compressing());
+    let ledger = maintained(ledger);
+    let index = fs::read(ledger.index_path(1)).unwrap();
+    let ledger =
+        ledger.reopen_after(|data| fs::remove_file(data.join("ledger/00000000000000000001.idx")).unwrap());
+    assert_eq!(ledger.seqs(), (1..=6144).collect::<Vec<_>>());
+    let ledger = ledger.reopen();
+    assert!(fs::read(ledger.index_path(1)).unwrap() == index);
+}
+
+#[test]
+fn damage_in_a_compressed_segment_costs_no_more_than_its_block() {
+    let (ledger, _, _folder) = aged(compressing());
+    let ledger = maintained(ledger);
+    let path = compressed(&ledger)[0].clone();
+    let good = fs::read(&path).unwrap();
+    for part in 0..12 {
+        let mut bytes = good.clone();
+        let at = bytes.len() * part / 12 + 5;
+        bytes[at] ^= 8;
+        fs::write(&path, &bytes).unwrap();
+        let outside = ReadOnly::open(&ledger.data).unwrap();
+        let all = chunks(&mut outside.read(Seq::FIRST, &Filter::all()));
+        let lost: u64 = holes(&all).iter().map(|(first, last)| last - first + 1).sum();
+        assert!(lost <= 1024, "{lost} lost at {at}");
+        assert_eq!(lines(&all).len() as u64, 6144 - lost);
+        let report = outside.verify(None, &mut |_, _| {}).unwrap();
+        assert_eq!(report.damage.is_empty(), lost == 0, "{:?}", report.damage);
+    }
+}
+
+#[test]
+fn old_segments_are_retired_and_their_readers_told() {
+    let (ledger, clock, _folder) = aged(LedgerSettings {
+        retain_s: Some(250),
+        ..LedgerSettings::default()
+    });
+    let chain = ledger.ledger.chain_head().unwrap();
+    let ledger = maintained(ledger);
+    let first = ledger.ledger.first();
+    assert!(first > seq(1) && first.get() % 1024 == 1, "{first}");
+    assert_eq!(ledger.segments()[0], first.get());
+    let told = ledger.told.lock().clone();
+    let [
+        Notice::Retired {
+            first: told_first,
+            events,
+            ..
+        },
+    ] = told[..]
+    else {
+        panic!("{told:?}")
+    };
+    assert_eq!((told_first, events), (first, first.get() - 1));
+    let gap = Gap {
+        asked: seq(5),
+        first,
+        lost: first.get() - 5,
+        reason: GapReason::Retention,
+    };
+    let ledger = ledger.reopen();
+    {
+        let mut reader = ledger.ledger.read(seq(5), &Filter::all());
+        assert!(matches!(reader.next_chunk(1000), Ok(Chunk::Gap(found)) if found == gap));
+        assert_eq!(seqs(&mut reader), (first.get()..=6144).collect::<Vec<_>>());
+        let mut back = ledger.ledger.read_back(seq(6144), &Filter::all());
+        let all = chunks(&mut back);
+        assert_eq!(holes(&all), [(1, first.get() - 1)], "told at the bottom");
+        assert_eq!(lines(&all).len() as u64, 6145 - first.get());
+        let outside = ReadOnly::open(&ledger.data).unwrap();
+        let report = outside.verify(Some(&chain), &mut |_, _| {}).unwrap();
+        assert_eq!((report.matches, report.damage.len()), (Some(true), 0));
+        // The index of the first segment left can be made again: the chain before it is remembered.
+        let index = fs::read(ledger.index_path(first.get())).unwrap();
+        let ledger = ledger.reopen_after(|_| {});
+        fs::remove_file(ledger.index_path(first.get())).unwrap();
+        let ledger = ledger.reopen();
+        ledger.ledger.close();
+        assert!(fs::read(ledger.index_path(first.get())).unwrap() == index);
+        clock.pass(100_000);
+        let ledger = maintained(ledger);
+        assert!(ledger.ledger.head().is_some(), "the last segment always stays");
+    }
+}
+
+#[test]
+fn a_ledger_grows_no_larger_than_it_may() {
+    let (ledger, _, _folder) = aged(LedgerSettings {
+        retain_bytes: Some(900_000),
+        ..LedgerSettings::default()
+    });
+    assert!(ledger.ledger.size_bytes() > 900_000);
+    let ledger = maintained(ledger);
+    assert!(ledger.ledger.size_bytes() <= 900_000);
+    let first = ledger.ledger.first().get();
+    assert_eq!(
+        seqs(&mut ledger.ledger.read(seq(first), &Filter::all())),
+        (first..=6144).collect::<Vec<_>>()
+    );
+    ledger.append(numbered(1..=1)).unwrap();
+}
+
+#[test]
+fn what_is_still_needed_is_not_retired() {
+    let (ledger, _, _folder) = aged(LedgerSettings {
+        retain_s: Some(1),
+        ..LedgerSettings::default()
+    });
+    let ledger = ledger.reopen();
+    ledger.ledger.keep_from(seq(1500));
+    ledger.ledger.maintain().unwrap();
+    assert_eq!(ledger.ledger.first(), seq(1025));
+    ledger.ledger.keep_from(seq(9999));
+    ledger.ledger.maintain().unwrap();
+    assert!(ledger.ledger.first() > seq(1025));
+}
