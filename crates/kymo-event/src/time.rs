@@ -17,7 +17,6 @@ pub struct TimeError {
 }
 
 const SECOND: i64 = 1_000_000;
-const DAY_SECONDS: i64 = 86_400;
 /// Epoch numbers above this are milliseconds: as seconds it is the year 2286.
 const SECONDS_MAX: u64 = 9_999_999_999;
 
@@ -77,18 +76,22 @@ impl Micros {
     /// is written as the nearer of the two.
     #[must_use]
     pub fn text(self) -> [u8; Self::TEXT_LEN] {
-        let micros = self.clamped().0;
-        let seconds = micros.div_euclid(SECOND);
-        let (year, month, day) = date_of(seconds.div_euclid(DAY_SECONDS));
-        let clock = seconds.rem_euclid(DAY_SECONDS);
+        let micros = self.clamped().0.abs_diff(Self::MIN.0);
+        let (seconds, micros) = (micros / 1_000_000, low(micros % 1_000_000));
+        let (days, clock) = (low(seconds / 86_400), low(seconds % 86_400));
+        let (year, month, day) = date_of(days);
         let mut out = *b"0000-00-00T00:00:00.000000Z";
-        put(&mut out[0..4], year);
-        put(&mut out[5..7], month);
-        put(&mut out[8..10], day);
-        put(&mut out[11..13], clock / 3600);
-        put(&mut out[14..16], clock / 60 % 60);
-        put(&mut out[17..19], clock % 60);
-        put(&mut out[20..26], micros.rem_euclid(SECOND));
+        let mut put = |at: usize, value: u32| out[at..at + 2].copy_from_slice(&PAIRS[value as usize % 100]);
+        put(0, year / 100);
+        put(2, year % 100);
+        put(5, month);
+        put(8, day);
+        put(11, clock / 3600);
+        put(14, clock / 60 % 60);
+        put(17, clock % 60);
+        put(20, micros / 10_000);
+        put(22, micros / 100 % 100);
+        put(24, micros % 100);
         out
     }
 
@@ -102,7 +105,7 @@ impl Micros {
     pub(crate) fn parse_canonical(text: &[u8]) -> Option<Self> {
         let canonical =
             text.len() == Self::TEXT_LEN && text[19] == b'.' && text[26] == b'Z' && text[10] == b'T';
-        if !canonical || !text[20..26].iter().all(u8::is_ascii_digit) {
+        if !canonical {
             return None;
         }
         Some(Rfc3339::parse(std::str::from_utf8(text).ok()?).ok()?.moment)
@@ -124,36 +127,128 @@ pub(crate) struct Rfc3339 {
 
 impl Rfc3339 {
     pub(crate) fn parse(text: &str) -> Result<Self, TimeError> {
-        let bytes = text.as_bytes();
-        if bytes.len() < 20 {
+        let Some((head, rest)) = text.as_bytes().split_first_chunk::<19>() else {
+            return Err(error("write it like 2026-02-14T19:01:23.457102Z"));
+        };
+        let between = (head[4], head[7], head[10] | 0x20, head[13], head[16]);
+        if !matches!(between, (b'-', b'-', b't' | b' ', b':', b':')) {
             return Err(error("write it like 2026-02-14T19:01:23.457102Z"));
         }
-        let date_ok = bytes[4] == b'-' && bytes[7] == b'-' && matches!(bytes[10], b'T' | b't' | b' ');
-        if !date_ok || bytes[13] != b':' || bytes[16] != b':' {
-            return Err(error("write it like 2026-02-14T19:01:23.457102Z"));
-        }
-        let days = days_in(
-            number(&bytes[0..4])?,
-            number(&bytes[5..7])?,
-            number(&bytes[8..10])?,
-        )?;
-        let (hour, minute, second) = (
-            number(&bytes[11..13])?,
-            number(&bytes[14..16])?,
-            number(&bytes[17..19])?,
-        );
+        let mut digits = Digits::default();
+        let mut pair = |at: usize| digits.pair(head[at], head[at + 1]);
+        let (year, month, day) = (pair(0) * 100 + pair(2), pair(5), pair(8));
+        let (hour, minute, second) = (pair(11), pair(14), pair(17));
+        digits.check()?;
         if hour > 23 || minute > 59 || second > 60 {
             return Err(error("hours go to 23, minutes and seconds to 59"));
         }
-        let (fraction, finer, zone) = fraction(&bytes[19..])?;
-        let offset = offset(zone)?;
-        let seconds = days * DAY_SECONDS + hour * 3600 + minute * 60 + second.min(59) - offset.seconds;
-        let moment = Micros(seconds * SECOND + fraction);
+        let days = days_in(year, month, day)?;
+        let clock = hour * 3600 + minute * 60 + second.min(59);
+        let Rest {
+            micros,
+            finer,
+            offset,
+        } = Rest::parse(rest)?;
+        let seconds = i64::from(days) * 86_400 + i64::from(clock) - i64::from(offset.unwrap_or(0));
+        let moment = Micros(Micros::MIN.0 + seconds * SECOND + i64::from(micros));
         if moment != moment.clamped() {
             return Err(error("the year must lie between 0000 and 9999 in UTC"));
         }
-        let exact = offset.utc && !finer && second < 60;
+        let exact = offset == Some(0) && !finer && second < 60;
         Ok(Self { moment, exact })
+    }
+}
+
+/// Reads pairs of digits and remembers whether one was none, so that there is one branch for all of them.
+#[derive(Default)]
+struct Digits {
+    none: bool,
+}
+
+impl Digits {
+    #[inline(always)]
+    fn pair(&mut self, tens: u8, ones: u8) -> u32 {
+        let (tens, ones) = (tens.wrapping_sub(b'0'), ones.wrapping_sub(b'0'));
+        self.none |= (tens > 9) | (ones > 9);
+        u32::from(tens) * 10 + u32::from(ones)
+    }
+
+    fn check(&self) -> Result<(), TimeError> {
+        if self.none {
+            Err(error("digits were expected, like 2026-02-14T19:01:23Z"))
+        } else {
+            Ok(())
+        }
+    }
+}
+
+/// What follows the seconds.
+struct Rest {
+    micros: u32,
+    /// Digits beyond microseconds were cut that were not zero.
+    finer: bool,
+    /// Seconds east of UTC; `None` where the text says that it does not know (`-00:00`).
+    offset: Option<i32>,
+}
+
+impl Rest {
+    #[inline]
+    fn parse(rest: &[u8]) -> Result<Self, TimeError> {
+        // Nearly every time has no fraction, three digits or six, and ends in Z.
+        let mut digits = Digits::default();
+        let micros = match *rest {
+            [b'Z'] => 0,
+            [b'.', a, b, c, b'Z'] => digits.pair(a, b) * 10_000 + digits.pair(c, b'0') * 100,
+            [b'.', a, b, c, d, e, f, b'Z'] => {
+                digits.pair(a, b) * 10_000 + digits.pair(c, d) * 100 + digits.pair(e, f)
+            }
+            _ => return Self::parse_any(rest),
+        };
+        digits.check()?;
+        Ok(Self {
+            micros,
+            finer: false,
+            offset: Some(0),
+        })
+    }
+
+    fn parse_any(rest: &[u8]) -> Result<Self, TimeError> {
+        let (fraction, zone) = match rest {
+            [b'.', rest @ ..] => rest.split_at(rest.iter().take_while(|byte| byte.is_ascii_digit()).count()),
+            _ => (&b"0"[..], rest),
+        };
+        if fraction.is_empty() {
+            return Err(error("digits must follow the point of the seconds"));
+        }
+        let places = fraction.iter().chain(std::iter::repeat(&b'0')).take(6);
+        let micros = places.fold(0, |micros, digit| micros * 10 + u32::from(digit - b'0'));
+        let finer = fraction.iter().skip(6).any(|digit| *digit != b'0');
+        Ok(Self {
+            micros,
+            finer,
+            offset: offset(zone)?,
+        })
+    }
+}
+
+fn offset(zone: &[u8]) -> Result<Option<i32>, TimeError> {
+    match *zone {
+        [b'Z' | b'z'] => Ok(Some(0)),
+        [sign @ (b'+' | b'-'), h1, h2, b':', m1, m2] => {
+            let mut digits = Digits::default();
+            let (hours, minutes) = (digits.pair(h1, h2), digits.pair(m1, m2));
+            digits.check()?;
+            if hours > 23 || minutes > 59 {
+                return Err(error("an offset goes from -23:59 to +23:59"));
+            }
+            let seconds = (hours * 3600 + minutes * 60).cast_signed();
+            Ok(match (sign, seconds) {
+                (b'+', seconds) => Some(seconds),
+                (_, 0) => None,
+                (_, seconds) => Some(-seconds),
+            })
+        }
+        _ => Err(error("end it with Z or an offset like +09:00")),
     }
 }
 
@@ -161,79 +256,33 @@ fn error(reason: &'static str) -> TimeError {
     TimeError { reason }
 }
 
-fn number(digits: &[u8]) -> Result<i64, TimeError> {
-    digits.iter().try_fold(0, |sum, digit| match digit {
-        b'0'..=b'9' => Ok(sum * 10 + i64::from(digit - b'0')),
-        _ => Err(error("digits were expected, like 2026-02-14T19:01:23Z")),
-    })
-}
+// Dates are counted from the March before, so that the leap day is the last of its year, and from 400 years earlier,
+// so that nothing is negative.
+const MARCH: u32 = 60;
+const ERA_DAYS: u32 = 146_097;
 
-/// Microseconds, whether digits beyond them were cut that were not zero, and what follows the fraction.
-fn fraction(rest: &[u8]) -> Result<(i64, bool, &[u8]), TimeError> {
-    let Some((b'.', digits)) = rest.split_first() else {
-        return Ok((0, false, rest));
-    };
-    let count = digits.iter().take_while(|byte| byte.is_ascii_digit()).count();
-    if count == 0 {
-        return Err(error("digits must follow the point of the seconds"));
-    }
-    let kept = count.min(6);
-    let micros = (kept..6).fold(number(&digits[..kept])?, |micros, _| micros * 10);
-    let finer = digits[kept..count].iter().any(|digit| *digit != b'0');
-    Ok((micros, finer, &digits[count..]))
-}
-
-struct Offset {
-    seconds: i64,
-    utc: bool,
-}
-
-fn offset(zone: &[u8]) -> Result<Offset, TimeError> {
-    match zone {
-        [b'Z' | b'z'] => Ok(Offset {
-            seconds: 0,
-            utc: true,
-        }),
-        [sign @ (b'+' | b'-'), h1, h2, b':', m1, m2] => {
-            let (hours, minutes) = (number(&[*h1, *h2])?, number(&[*m1, *m2])?);
-            if hours > 23 || minutes > 59 {
-                return Err(error("an offset goes from -23:59 to +23:59"));
-            }
-            let seconds = hours * 3600 + minutes * 60;
-            // -00:00 says that the local offset is unknown, which is more than UTC says.
-            let utc = seconds == 0 && *sign == b'+';
-            Ok(Offset {
-                seconds: if *sign == b'-' { -seconds } else { seconds },
-                utc,
-            })
-        }
-        _ => Err(error("end it with Z or an offset like +09:00")),
-    }
-}
-
-/// Days from 1970-01-01 to a date of the Gregorian calendar.
-fn days_in(year: i64, month: i64, day: i64) -> Result<i64, TimeError> {
-    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+/// Days from 0000-01-01 to a date of the Gregorian calendar.
+fn days_in(year: u32, month: u32, day: u32) -> Result<u32, TimeError> {
+    let leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
     let length = match month {
         1 | 3 | 5 | 7 | 8 | 10 | 12 => 31,
         4 | 6 | 9 | 11 => 30,
-        2 => 28 + i64::from(leap),
+        2 => 28 + u32::from(leap),
         _ => return Err(error("months go from 01 to 12")),
     };
     if day < 1 || day > length {
         return Err(error("the month has no such day"));
     }
-    // Years begin in March here, so that the leap day is the last of its year.
-    let year = if month <= 2 { year - 1 } else { year };
-    let (era, of_era) = (year.div_euclid(400), year.rem_euclid(400));
-    let of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    Ok(era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468)
+    let year = year + 400 - u32::from(month <= 2);
+    let from_march = if month <= 2 { month + 9 } else { month - 3 };
+    let of_year = (153 * from_march + 2) / 5 + day - 1;
+    Ok(year * 365 + year / 4 - year / 100 + year / 400 + of_year + MARCH - ERA_DAYS)
 }
 
-/// The date that is `days` after 1970-01-01.
-fn date_of(days: i64) -> (i64, i64, i64) {
-    let shifted = days + 719_468;
-    let (era, of_era) = (shifted.div_euclid(146_097), shifted.rem_euclid(146_097));
+/// The date that is `days` after 0000-01-01.
+fn date_of(days: u32) -> (u32, u32, u32) {
+    let shifted = days + ERA_DAYS - MARCH;
+    let (era, of_era) = (shifted / ERA_DAYS, shifted % ERA_DAYS);
     let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
     let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let from_march = (5 * of_year + 2) / 153;
@@ -243,15 +292,27 @@ fn date_of(days: i64) -> (i64, i64, i64) {
     } else {
         from_march - 9
     };
-    (year_of_era + era * 400 + i64::from(month <= 2), month, day)
+    (year_of_era + era * 400 + u32::from(month <= 2) - 400, month, day)
 }
 
-#[expect(clippy::cast_sign_loss, reason = "parts of a date are not negative")]
-fn put(slot: &mut [u8], mut value: i64) {
-    for byte in slot.iter_mut().rev() {
-        *byte = b'0' + (value % 10) as u8;
-        value /= 10;
+/// The two digits of each number below 100.
+const PAIRS: [[u8; 2]; 100] = {
+    let mut pairs = [[b'0'; 2]; 100];
+    let mut number = 0_u8;
+    while number < 100 {
+        pairs[number as usize] = [b'0' + number / 10, b'0' + number % 10];
+        number += 1;
     }
+    pairs
+};
+
+/// A part of a moment that is known to be small.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "ten thousand years are less than 2^32 days or seconds of a day"
+)]
+const fn low(value: u64) -> u32 {
+    value as u32
 }
 
 /// Exactly, from digits with an optional fraction; `None` where there is an exponent or too many digits.

@@ -182,6 +182,52 @@ fn strings_of_every_length_are_scanned_to_their_end() {
     }
 }
 
+#[test]
+fn an_object_of_any_number_and_size_of_members_is_walked_whole() {
+    for count in 0..30 {
+        for length in [0, 1, 63, 64, 1000, 3_000, 40_000] {
+            let members: Vec<_> = (0..count)
+                .map(|index| {
+                    (
+                        format!("k\u{e9}{index}"),
+                        format!("\"{}\\n\"", "x".repeat(length * (index % 3))),
+                    )
+                })
+                .collect();
+            let inside: Vec<_> = members
+                .iter()
+                .map(|(name, value)| format!("\"{name}\" :\n{value}"))
+                .collect();
+            let text = format!("  {{ {} }} ", inside.join(" , "));
+            let object = RawJson::parse(&text, 2).unwrap();
+            let walked = object.members().unwrap().map(|member| {
+                assert_eq!(member.text(), member.value().as_string());
+                (
+                    member.name().unwrap().into_owned(),
+                    member.value().as_str().to_string(),
+                )
+            });
+            assert_eq!(walked.collect::<Vec<_>>(), members);
+            assert!(members.iter().all(|(name, _)| object.may_have(name)));
+            let again = RawJson::trusted(object.as_str()).members().unwrap().count();
+            assert_eq!(again, count);
+        }
+    }
+}
+
+#[test]
+fn a_name_that_is_not_there_is_mostly_known_not_to_be() {
+    let object = RawJson::parse(r#"{"type":"a","source":"b","data":{"specversion":1}}"#, 9).unwrap();
+    assert!(object.may_have("type") && !object.may_have("specversion"));
+    assert_eq!(
+        object.get("data").unwrap().get("specversion").unwrap().as_str(),
+        "1"
+    );
+    assert_eq!(object.get("nothing"), None);
+    let escaped = RawJson::parse(r#"{"spec\u0076ersion":"1.0"}"#, 9).unwrap();
+    assert!(escaped.may_have("specversion") && escaped.get("specversion").is_some());
+}
+
 /// Texts near JSON: tokens in any order, some of them broken.
 fn nearly_json() -> impl Strategy<Value = String> {
     let token = prop_oneof![

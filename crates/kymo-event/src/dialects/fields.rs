@@ -1,7 +1,11 @@
 //! Reads single fields of a record into the envelope, with the same rules and the same words in every dialect.
 use std::borrow::Cow;
 
-use crate::{Event, Level, Limits, Micros, RawJson, Refusal, Seq, json::Kind, time::Rfc3339};
+use crate::{
+    Event, Level, Limits, Micros, RawJson, Refusal, Seq,
+    json::{Kind, Member},
+    time::Rfc3339,
+};
 
 /// The correlation keys.
 pub(super) fn text_slot<'e, 'a>(event: &'e mut Event<'a>, key: &str) -> Option<&'e mut Option<Cow<'a, str>>> {
@@ -29,13 +33,18 @@ pub(super) fn not_an_event(found: Kind) -> Refusal {
 
 /// A string; `None` for null.
 #[inline]
-pub(super) fn text<'a>(key: &str, value: RawJson<'a>) -> Result<Option<Cow<'a, str>>, Refusal> {
-    match value.kind() {
-        Kind::String => match value.as_string() {
-            Some(text) => Ok(Some(text)),
-            None => Err(invalid(key, "text", "text with half a surrogate pair in it")),
-        },
+pub(super) fn text<'a>(key: &str, member: &Member<'a>) -> Result<Option<Cow<'a, str>>, Refusal> {
+    match member.text() {
+        Some(text) => Ok(Some(text)),
+        None => no_text(key, member.kind()),
+    }
+}
+
+#[cold]
+fn no_text<'a>(key: &str, found: Kind) -> Result<Option<Cow<'a, str>>, Refusal> {
+    match found {
         Kind::Null => Ok(None),
+        Kind::String => Err(invalid(key, "text", "text with half a surrogate pair in it")),
         other => Err(invalid(key, "text", other.in_words())),
     }
 }
@@ -109,8 +118,8 @@ pub(super) struct Normal<T> {
 }
 
 /// A level word. A word nobody knows counts as info; the original is kept, so nothing is lost by taking the event.
-pub(super) fn level(value: RawJson<'_>) -> Result<Option<Normal<Level>>, Refusal> {
-    let Some(word) = text("level", value)? else {
+pub(super) fn level(member: &Member<'_>) -> Result<Option<Normal<Level>>, Refusal> {
+    let Some(word) = text("level", member)? else {
         return Ok(None);
     };
     if let Some(value) = Level::from_word(&word) {
@@ -123,8 +132,8 @@ pub(super) fn level(value: RawJson<'_>) -> Result<Option<Normal<Level>>, Refusal
 }
 
 /// RFC 3339 text or an epoch number. `exact` where the moment tells the same: it was UTC and no finer than microseconds.
-pub(super) fn time(value: RawJson<'_>) -> Result<Option<Normal<Micros>>, Refusal> {
-    let token = value.as_str();
+pub(super) fn time(member: &Member<'_>) -> Result<Option<Normal<Micros>>, Refusal> {
+    let token = member.value().as_str();
     let refuse = |reason: &str| {
         let message = format!(
             "`time` {} is {reason}; leave it out to have the time of arrival",
@@ -132,14 +141,14 @@ pub(super) fn time(value: RawJson<'_>) -> Result<Option<Normal<Micros>>, Refusal
         );
         Refusal::new("invalid_time", message)
     };
-    match value.kind() {
+    match member.kind() {
         Kind::Null => Ok(None),
         Kind::Number => match Micros::from_epoch_number(token) {
             Ok(value) => Ok(Some(Normal { value, exact: false })),
             Err(error) => Err(refuse(&error.to_string())),
         },
         Kind::String => {
-            let text = value.as_string().ok_or_else(|| refuse("not text"))?;
+            let text = member.text().ok_or_else(|| refuse("not text"))?;
             let time = Rfc3339::parse(&text).map_err(|error| refuse(&error.to_string()))?;
             Ok(Some(Normal {
                 value: time.moment,
@@ -160,8 +169,9 @@ pub(super) fn short(token: &str) -> &str {
 }
 
 /// Puts a field into `ext` as it came.
-pub(super) fn keep<'a>(event: &mut Event<'a>, name: Cow<'a, str>, value: RawJson<'a>) {
-    event.ext.push((name, Cow::Borrowed(value.as_str())));
+pub(super) fn keep<'a>(event: &mut Event<'a>, member: &Member<'a>) {
+    let name = member.name().unwrap_or_default();
+    event.ext.push((name, Cow::Borrowed(member.value().as_str())));
 }
 
 /// Refuses an `ext` in which a name occurs twice: of two values under one name, no reader could say which is meant.

@@ -2,7 +2,10 @@
 use std::borrow::Cow;
 
 use super::{Dialect, fields};
-use crate::{Event, LedgerId, Limits, LineView, RawJson, Refusal, json::Kind};
+use crate::{
+    Event, LedgerId, Limits, LineView, RawJson, Refusal,
+    json::{Kind, Member},
+};
 
 /// The native form. Written out it is the ledger's own line, with `seq`, `recorded` and `crc`.
 pub struct Native;
@@ -20,18 +23,26 @@ impl Dialect for Native {
         let Some(mut members) = record.members() else {
             return Err(fields::not_an_event(record.kind()));
         };
+        let mut event = Event::new("", "");
         let mut reader = Reader {
-            event: Event::new("", ""),
+            event: &mut event,
             seen: 0,
             ext: None,
             limits,
         };
         while let Some(member) = members.next() {
-            reader
-                .member(member)
-                .map_err(|refusal| refusal.or_at(members.offset(&member)))?;
+            let place = |refusal: Refusal| refusal.or_at(members.offset(&member));
+            let Some(name) = member.name() else {
+                return Err(place(fields::invalid(
+                    fields::short(member.raw_name()),
+                    "named by text",
+                    HALF,
+                )));
+            };
+            reader.field(&name, &member).map_err(place)?;
         }
-        reader.finish()
+        reader.finish()?;
+        Ok(event)
     }
 
     fn write(&self, line: &LineView<'_>, _: &LedgerId, out: &mut Vec<u8>) {
@@ -50,8 +61,10 @@ static SAMPLES: &[&str] = &[
     r#"{"type":"a","source":"b","level":"debug","data":[1e400,-0.0,"\ud800",{"a":1,"a":2}]}"#,
 ];
 
-struct Reader<'a, 'l> {
-    event: Event<'a>,
+const HALF: &str = "named by half a surrogate pair";
+
+struct Reader<'e, 'a, 'l> {
+    event: &'e mut Event<'a>,
     /// A bit for each envelope key that was there.
     seen: u32,
     /// The record's own `ext`, merged in at the end.
@@ -59,115 +72,129 @@ struct Reader<'a, 'l> {
     limits: &'l Limits,
 }
 
-impl<'a> Reader<'a, '_> {
-    #[inline]
-    fn member(&mut self, member: crate::json::Member<'a>) -> Result<(), Refusal> {
-        let (name, value) = (member.raw_name(), member.value());
-        if !name.contains('\\') {
-            return self.field(Cow::Borrowed(name), value);
-        }
-        let name = member
-            .name()
-            .ok_or_else(|| fields::invalid(fields::short(name), "named by text", "half a surrogate pair"))?;
-        self.field(name, value)
-    }
-
-    fn field(&mut self, name: Cow<'a, str>, value: RawJson<'a>) -> Result<(), Refusal> {
-        let limits = self.limits;
-        let event = &mut self.event;
-        match name.as_ref() {
+impl<'a> Reader<'_, 'a, '_> {
+    fn field(&mut self, name: &str, member: &Member<'a>) -> Result<(), Refusal> {
+        match name {
             "type" => {
-                once(&mut self.seen, 0, &name)?;
-                event.kind = fields::text("type", value)?.unwrap_or_default();
-                fields::check_name("type", &event.kind, limits)
+                self.once(0, name)?;
+                self.event.kind = fields::text("type", member)?.unwrap_or_default();
+                fields::check_name("type", &self.event.kind, self.limits)?;
             }
             "source" => {
-                once(&mut self.seen, 1, &name)?;
-                event.source = fields::text("source", value)?.unwrap_or_default();
-                fields::check_name("source", &event.source, limits)
+                self.once(1, name)?;
+                self.event.source = fields::text("source", member)?.unwrap_or_default();
+                fields::check_name("source", &self.event.source, self.limits)?;
             }
-            "id" => text(&mut event.id, &mut self.seen, 2, &name, value, limits),
-            "agent" => text(&mut event.agent, &mut self.seen, 3, &name, value, limits),
-            "session" => text(&mut event.session, &mut self.seen, 4, &name, value, limits),
-            "task" => text(&mut event.task, &mut self.seen, 5, &name, value, limits),
-            "trace" => text(&mut event.trace, &mut self.seen, 6, &name, value, limits),
-            "span" => text(&mut event.span, &mut self.seen, 7, &name, value, limits),
-            "parent" => text(&mut event.parent, &mut self.seen, 8, &name, value, limits),
-            "user" => text(&mut event.user, &mut self.seen, 9, &name, value, limits),
-            "tier" => text(&mut event.tier, &mut self.seen, 10, &name, value, limits),
+            "id" => self.text(2, name, member, |event| &mut event.id)?,
+            "agent" => self.text(3, name, member, |event| &mut event.agent)?,
+            "session" => self.text(4, name, member, |event| &mut event.session)?,
+            "task" => self.text(5, name, member, |event| &mut event.task)?,
+            "trace" => self.text(6, name, member, |event| &mut event.trace)?,
+            "span" => self.text(7, name, member, |event| &mut event.span)?,
+            "parent" => self.text(8, name, member, |event| &mut event.parent)?,
+            "user" => self.text(9, name, member, |event| &mut event.user)?,
+            "tier" => self.text(10, name, member, |event| &mut event.tier)?,
             "time" => {
-                once(&mut self.seen, 11, &name)?;
-                if let Some(time) = fields::time(value)? {
-                    event.time = Some(time.value);
-                    if !time.exact {
-                        fields::keep(event, name, value);
-                    }
-                }
-                Ok(())
+                self.once(11, name)?;
+                self.time(member)?;
             }
             "level" => {
-                once(&mut self.seen, 12, &name)?;
-                if let Some(level) = fields::level(value)? {
-                    event.level = level.value;
-                    if !level.exact {
-                        fields::keep(event, name, value);
-                    }
-                }
-                Ok(())
+                self.once(12, name)?;
+                self.level(member)?;
             }
             "cause" => {
-                once(&mut self.seen, 13, &name)?;
-                event.cause = fields::cause(value)?;
-                Ok(())
+                self.once(13, name)?;
+                self.event.cause = fields::cause(member.value())?;
             }
             "hops" => {
-                once(&mut self.seen, 14, &name)?;
-                event.hops = fields::hops(value)?;
-                Ok(())
+                self.once(14, name)?;
+                self.event.hops = fields::hops(member.value())?;
             }
             "backfill" => {
-                once(&mut self.seen, 15, &name)?;
-                event.backfill = fields::yes_or_no("backfill", value)?;
-                Ok(())
+                self.once(15, name)?;
+                self.event.backfill = fields::yes_or_no("backfill", member.value())?;
             }
             "data" => {
-                once(&mut self.seen, 16, &name)?;
-                event.data = Some(Cow::Borrowed(value.as_str()));
-                Ok(())
+                self.once(16, name)?;
+                self.event.data = Some(Cow::Borrowed(member.value().as_str()));
             }
             "ext" => {
-                once(&mut self.seen, 17, &name)?;
-                self.ext = object("ext", value)?;
-                Ok(())
+                self.once(17, name)?;
+                self.ext = object("ext", member.value())?;
             }
             "dialect" => {
-                once(&mut self.seen, 18, &name)?;
-                event.dialect = fields::text("dialect", value)?.filter(|dialect| !dialect.is_empty());
-                fields::check_name("dialect", event.dialect.as_deref().unwrap_or_default(), limits)
+                self.once(18, name)?;
+                let dialect = fields::text("dialect", member)?.filter(|dialect| !dialect.is_empty());
+                fields::check_name("dialect", dialect.as_deref().unwrap_or_default(), self.limits)?;
+                self.event.dialect = dialect;
             }
             "enc" => {
-                once(&mut self.seen, 19, &name)?;
-                event.enc = object("enc", value)?.map(|value| Cow::Borrowed(value.as_str()));
-                Ok(())
+                self.once(19, name)?;
+                self.event.enc = object("enc", member.value())?.map(|value| Cow::Borrowed(value.as_str()));
             }
-            "persona" | "persona_id" => {
-                if event.agent.is_none() && value.kind() == Kind::String {
-                    event.agent = value
-                        .as_string()
-                        .filter(|agent| agent.len() <= limits.id_bytes_max);
-                }
-                fields::keep(event, name, value);
-                Ok(())
-            }
-            _ => {
-                fields::keep(event, name, value);
-                Ok(())
-            }
+            "persona" | "persona_id" => self.persona(member),
+            _ => fields::keep(self.event, member),
         }
+        Ok(())
     }
 
-    fn finish(self) -> Result<Event<'a>, Refusal> {
-        let Self { mut event, ext, .. } = self;
+    #[inline]
+    fn once(&mut self, bit: u32, name: &str) -> Result<(), Refusal> {
+        if self.seen & (1 << bit) != 0 {
+            return Err(fields::duplicate_key(name));
+        }
+        self.seen |= 1 << bit;
+        Ok(())
+    }
+
+    #[inline]
+    fn text(
+        &mut self,
+        bit: u32,
+        name: &str,
+        member: &Member<'a>,
+        slot: impl for<'e> FnOnce(&'e mut Event<'a>) -> &'e mut Option<Cow<'a, str>>,
+    ) -> Result<(), Refusal> {
+        self.once(bit, name)?;
+        if let Some(text) = fields::text(name, member)? {
+            fields::check_id(name, &text, self.limits)?;
+            *slot(self.event) = Some(text);
+        }
+        Ok(())
+    }
+
+    fn time(&mut self, member: &Member<'a>) -> Result<(), Refusal> {
+        if let Some(time) = fields::time(member)? {
+            self.event.time = Some(time.value);
+            if !time.exact {
+                fields::keep(self.event, member);
+            }
+        }
+        Ok(())
+    }
+
+    fn level(&mut self, member: &Member<'a>) -> Result<(), Refusal> {
+        if let Some(level) = fields::level(member)? {
+            self.event.level = level.value;
+            if !level.exact {
+                fields::keep(self.event, member);
+            }
+        }
+        Ok(())
+    }
+
+    /// A persona is an agent by another name, unless the event names its agent too.
+    fn persona(&mut self, member: &Member<'a>) {
+        if self.event.agent.is_none() {
+            self.event.agent = member
+                .text()
+                .filter(|agent| agent.len() <= self.limits.id_bytes_max);
+        }
+        fields::keep(self.event, member);
+    }
+
+    fn finish(self) -> Result<(), Refusal> {
+        let Self { event, ext, .. } = self;
         if event.kind.is_empty() {
             let message = "an event must say what happened: give it a `type`, for example \"task.started\"";
             return Err(Refusal::new("type_missing", message).at(0));
@@ -176,14 +203,16 @@ impl<'a> Reader<'a, '_> {
             event.source = Cow::Borrowed("unknown");
         }
         // An empty id would make every event without one a repeat of the first.
-        event.id = event.id.filter(|id| !id.is_empty());
+        if event.id.as_deref() == Some("") {
+            event.id = None;
+        }
         if let Some(ext) = ext {
-            merge(&mut event, ext)?;
+            merge(event, ext)?;
         }
-        if !event.ext.is_empty() {
-            fields::check_ext(&event)?;
+        if event.ext.len() > 1 {
+            fields::check_ext(event)?;
         }
-        Ok(event)
+        Ok(())
     }
 }
 
@@ -216,33 +245,6 @@ fn merge<'a>(event: &mut Event<'a>, ext: RawJson<'a>) -> Result<(), Refusal> {
 
 /// What a ledger adds to an event.
 const ORIGIN: [&str; 3] = ["seq", "recorded", "crc"];
-
-#[inline]
-fn text<'a>(
-    slot: &mut Option<Cow<'a, str>>,
-    seen: &mut u32,
-    bit: u32,
-    name: &str,
-    value: RawJson<'a>,
-    limits: &Limits,
-) -> Result<(), Refusal> {
-    once(seen, bit, name)?;
-    let text = fields::text(name, value)?;
-    fields::check_id(name, text.as_deref().unwrap_or_default(), limits)?;
-    if text.is_some() {
-        *slot = text;
-    }
-    Ok(())
-}
-
-#[inline]
-fn once(seen: &mut u32, bit: u32, name: &str) -> Result<(), Refusal> {
-    if *seen & (1 << bit) != 0 {
-        return Err(fields::duplicate_key(name));
-    }
-    *seen |= 1 << bit;
-    Ok(())
-}
 
 fn object<'a>(key: &str, value: RawJson<'a>) -> Result<Option<RawJson<'a>>, Refusal> {
     match value.kind() {

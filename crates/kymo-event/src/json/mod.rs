@@ -2,17 +2,21 @@
 //!
 //! It accepts exactly RFC 8259, says at which byte a text goes wrong, and counts depth as it goes. `scan` checks what
 //! comes from outside; `members` walks what was checked; `strings` knows how text is quoted.
+mod blocks;
 mod members;
+mod outline;
 mod scan;
 mod strings;
 
 use std::borrow::Cow;
 
+pub(crate) use blocks::Stops;
 pub(crate) use members::value_end;
 pub use members::{Elements, Member, Members};
+use outline::Outline;
 pub(crate) use scan::{Checked, Fault, check, is_space, skip_space};
 pub use strings::{decode, push_number, push_string, string_token};
-pub(crate) use strings::{push_escaped, quoted_end, stops_at};
+pub(crate) use strings::{push_escaped, quoted_end};
 
 use crate::Refusal;
 
@@ -20,8 +24,7 @@ use crate::Refusal;
 #[derive(Clone, Copy)]
 pub struct RawJson<'a> {
     text: &'a str,
-    /// Where the longest member of an object lies (0..0: not known), so that who looks for the others steps over it.
-    longest: (u32, u32),
+    outline: Outline,
 }
 
 impl<'a> RawJson<'a> {
@@ -52,17 +55,9 @@ impl<'a> RawJson<'a> {
         if checked.depth > nesting_max {
             return Err(too_deep(checked.depth, nesting_max));
         }
-        let relative = |at: usize| u32::try_from(at - start).ok();
-        let longest = match (
-            relative(checked.longest.0.max(start)),
-            relative(checked.longest.1.max(start)),
-        ) {
-            (Some(from), Some(to)) => (from, to),
-            _ => (0, 0),
-        };
         Ok(Self {
             text: &text[start..checked.end],
-            longest,
+            outline: checked.outline,
         })
     }
 
@@ -71,7 +66,7 @@ impl<'a> RawJson<'a> {
     pub const fn trusted(text: &'a str) -> Self {
         Self {
             text,
-            longest: (0, 0),
+            outline: Outline::UNKNOWN,
         }
     }
 
@@ -90,13 +85,19 @@ impl<'a> RawJson<'a> {
     /// The members of an object in their order; `None` for other values.
     #[must_use]
     pub fn members(self) -> Option<Members<'a>> {
-        (self.kind() == Kind::Object).then(|| Members::new(self.text, self.longest))
+        (self.kind() == Kind::Object).then(|| Members::new(self.text, self.outline))
     }
 
     /// The elements of an array in their order; `None` for other values.
     #[must_use]
     pub fn elements(self) -> Option<Elements<'a>> {
         (self.kind() == Kind::Array).then(|| Elements::new(self.text))
+    }
+
+    /// Whether the value may be an object with a member of that name; `false` is certain, and costs next to nothing.
+    #[must_use]
+    pub fn may_have(self, name: &str) -> bool {
+        self.outline.may_have(name.as_bytes())
     }
 
     /// The value of the first member of that name.

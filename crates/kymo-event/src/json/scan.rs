@@ -1,16 +1,18 @@
 //! Checks a JSON value in one pass, without recursion: a hundred thousand brackets cost bits, not stack.
-use super::stops_at;
+use super::{
+    blocks::Stops,
+    outline::{Outline, Spans},
+};
 use crate::Refusal;
 
 /// What a value was found to be.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub(crate) struct Checked {
     /// Behind its last byte.
     pub(crate) end: usize,
     /// Deepest nesting of brackets.
     pub(crate) depth: usize,
-    /// Where the longest value among an object's members lies.
-    pub(crate) longest: (usize, usize),
+    pub(crate) outline: Outline,
 }
 
 /// Where a text stops being JSON.
@@ -42,84 +44,153 @@ pub(crate) fn skip_space(bytes: &[u8], mut at: usize) -> usize {
 /// Checks the value that begins at `start` (a byte that is no white space) in text that is UTF-8. The depth is
 /// reported, not judged, so that an array can refuse one element for it and keep the others.
 pub(crate) fn check(bytes: &[u8], start: usize) -> Result<Checked, Fault> {
-    let mut nest = Nest::default();
-    let mut deepest = 0;
-    let mut longest = (0, 0);
-    let mut member = start;
-    let mut at = start;
-    'value: loop {
-        match bytes.get(at) {
-            Some(b'"') => at = string(bytes, at)?,
-            Some(b'{') => {
-                nest.enter(true);
-                deepest = deepest.max(nest.depth);
-                at = skip_space(bytes, at + 1);
-                if bytes.get(at) != Some(&b'}') {
-                    at = name(bytes, at)?;
-                    if nest.depth == 1 {
-                        member = at;
-                    }
-                    continue 'value;
-                }
-                at += 1;
-                nest.leave();
-            }
-            Some(b'[') => {
-                nest.enter(false);
-                deepest = deepest.max(nest.depth);
-                at = skip_space(bytes, at + 1);
-                if bytes.get(at) != Some(&b']') {
-                    continue 'value;
-                }
-                at += 1;
-                nest.leave();
-            }
-            Some(b'-' | b'0'..=b'9') => at = number(bytes, at)?,
-            Some(b't') => at = word(bytes, at, b"true")?,
-            Some(b'f') => at = word(bytes, at, b"false")?,
-            Some(b'n') => at = word(bytes, at, b"null")?,
-            Some(_) => return fault(at, "a value was expected"),
-            None => return fault(at, "the text ends where a value was expected"),
+    let mut checker = Checker {
+        bytes,
+        start,
+        at: start,
+        stops: Stops::new(bytes, start),
+        nest: Nest::default(),
+        name: Spans::of_name((0, 0), false),
+        value: start,
+        depth: 0,
+        outline: Outline::EMPTY,
+    };
+    loop {
+        if checker.begin()? && checker.go_on()? {
+            return Ok(Checked {
+                end: checker.at,
+                depth: checker.depth,
+                outline: checker.outline,
+            });
         }
-        // A value ends at `at`; what may follow depends on what it stands in.
+    }
+}
+
+/// Everything is inlined into [`check`], so that most of this lives in registers.
+struct Checker<'b> {
+    bytes: &'b [u8],
+    start: usize,
+    at: usize,
+    stops: Stops<'b>,
+    nest: Nest,
+    /// The outermost object's current member: its name, and where its value begins.
+    name: Spans,
+    value: usize,
+    /// Deepest nesting so far.
+    depth: usize,
+    outline: Outline,
+}
+
+impl Checker<'_> {
+    /// From where a value must begin to its end, or only to where the first value inside it must begin: whether it ended.
+    #[inline(always)]
+    fn begin(&mut self) -> Result<bool, Fault> {
+        match self.bytes.get(self.at) {
+            Some(b'"') => {
+                let (end, plain) = self.string(self.at)?;
+                self.at = end;
+                self.name = self.name.with_escapes(!plain);
+            }
+            Some(b'{') => return self.open(true, b'}'),
+            Some(b'[') => return self.open(false, b']'),
+            Some(b'-' | b'0'..=b'9') => self.at = number(self.bytes, self.at)?,
+            Some(b't') => self.at = word(self.bytes, self.at, b"true")?,
+            Some(b'f') => self.at = word(self.bytes, self.at, b"false")?,
+            Some(b'n') => self.at = word(self.bytes, self.at, b"null")?,
+            Some(_) => return fault(self.at, "a value was expected"),
+            None => return fault(self.at, "the text ends where a value was expected"),
+        }
+        Ok(true)
+    }
+
+    #[inline(always)]
+    fn open(&mut self, object: bool, close: u8) -> Result<bool, Fault> {
+        self.nest.enter(object);
+        self.depth = self.depth.max(self.nest.depth);
+        self.at = skip_space(self.bytes, self.at + 1);
+        if self.bytes.get(self.at) == Some(&close) {
+            self.at += 1;
+            self.nest.leave();
+            return Ok(true);
+        }
+        if object {
+            self.name()?;
+        }
+        Ok(false)
+    }
+
+    /// From the end of a value to where the next must begin, or to the end of the outermost: whether that was it.
+    #[inline(always)]
+    fn go_on(&mut self) -> Result<bool, Fault> {
         loop {
-            if nest.depth <= 1 {
-                if nest.depth == 0 {
-                    return Ok(Checked {
-                        end: at,
-                        depth: deepest,
-                        longest,
-                    });
+            if self.nest.depth <= 1 {
+                if self.nest.depth == 0 {
+                    return Ok(true);
                 }
-                if at - member > longest.1 - longest.0 {
-                    longest = (member, at);
+                if self.nest.in_object {
+                    self.outline
+                        .note(self.name, (self.value - self.start, self.at - self.start));
                 }
             }
-            at = skip_space(bytes, at);
-            match (bytes.get(at), nest.in_object) {
-                (Some(b','), true) => {
-                    at = name(bytes, skip_space(bytes, at + 1))?;
-                    if nest.depth == 1 {
-                        member = at;
+            self.at = skip_space(self.bytes, self.at);
+            match (self.bytes.get(self.at), self.nest.in_object) {
+                (Some(b','), object) => {
+                    self.at = skip_space(self.bytes, self.at + 1);
+                    if object {
+                        self.name()?;
                     }
-                    continue 'value;
-                }
-                (Some(b','), false) => {
-                    at = skip_space(bytes, at + 1);
-                    if nest.depth == 1 {
-                        member = at;
-                    }
-                    continue 'value;
+                    return Ok(false);
                 }
                 (Some(b'}'), true) | (Some(b']'), false) => {
-                    at += 1;
-                    nest.leave();
+                    self.at += 1;
+                    self.nest.leave();
                 }
-                (Some(_), true) => return fault(at, "`,` or `}` was expected"),
-                (Some(_), false) => return fault(at, "`,` or `]` was expected"),
-                (None, true) => return fault(at, "the text ends inside an object"),
-                (None, false) => return fault(at, "the text ends inside an array"),
+                (Some(_), true) => return fault(self.at, "`,` or `}` was expected"),
+                (Some(_), false) => return fault(self.at, "`,` or `]` was expected"),
+                (None, true) => return fault(self.at, "the text ends inside an object"),
+                (None, false) => return fault(self.at, "the text ends inside an array"),
             }
+        }
+    }
+
+    /// A member's name and colon, up to where its value must begin.
+    #[inline(always)]
+    fn name(&mut self) -> Result<(), Fault> {
+        let open = self.at;
+        match self.bytes.get(open) {
+            Some(b'"') => {}
+            Some(_) => return fault(open, "a name in double quotes was expected"),
+            None => return fault(open, "the text ends inside an object"),
+        }
+        let (end, plain) = self.string(open)?;
+        let colon = skip_space(self.bytes, end);
+        match self.bytes.get(colon) {
+            Some(b':') => self.at = skip_space(self.bytes, colon + 1),
+            Some(_) => return fault(colon, "`:` was expected after the name"),
+            None => return fault(colon, "the text ends inside an object"),
+        }
+        if self.nest.depth == 1 {
+            self.name = Spans::of_name((open + 1 - self.start, end - 1 - self.start), !plain);
+            self.value = self.at;
+            self.outline
+                .note_name(plain.then(|| &self.bytes[open + 1..end - 1]));
+        }
+        Ok(())
+    }
+
+    /// The string that opens at `open`: the byte behind its closing quote, and whether it has no escapes.
+    #[inline(always)]
+    fn string(&mut self, open: usize) -> Result<(usize, bool), Fault> {
+        let mut at = self.stops.next(open + 1);
+        let mut plain = true;
+        loop {
+            match self.bytes.get(at) {
+                Some(b'"') => return Ok((at + 1, plain)),
+                Some(b'\\') => at = self.stops.next(escape(self.bytes, at)?),
+                Some(_) => return fault(at, "a control character in a string must be escaped"),
+                None => return fault(at, "the text ends inside a string"),
+            }
+            plain = false;
         }
     }
 }
@@ -134,7 +205,7 @@ struct Nest {
 }
 
 impl Nest {
-    #[inline]
+    #[inline(always)]
     fn enter(&mut self, object: bool) {
         if self.depth < 128 {
             self.outer = self.outer << 1 | u128::from(object);
@@ -145,7 +216,7 @@ impl Nest {
         self.in_object = object;
     }
 
-    #[inline]
+    #[inline(always)]
     fn leave(&mut self) {
         if self.depth > 128 {
             self.deeper.pop();
@@ -153,42 +224,16 @@ impl Nest {
             self.outer >>= 1;
         }
         self.depth -= 1;
-        self.in_object = self.deeper.last().copied().unwrap_or(self.outer & 1 == 1);
+        self.in_object = if self.depth > 128 {
+            self.deeper.last() == Some(&true)
+        } else {
+            self.outer & 1 == 1
+        };
     }
 }
 
 fn fault<T>(at: usize, what: &'static str) -> Result<T, Fault> {
     Err(Fault::Syntax { at, what })
-}
-
-/// A member's name and colon; gives where its value begins.
-#[inline]
-fn name(bytes: &[u8], at: usize) -> Result<usize, Fault> {
-    match bytes.get(at) {
-        Some(b'"') => {}
-        Some(_) => return fault(at, "a name in double quotes was expected"),
-        None => return fault(at, "the text ends inside an object"),
-    }
-    let colon = skip_space(bytes, string(bytes, at)?);
-    match bytes.get(colon) {
-        Some(b':') => Ok(skip_space(bytes, colon + 1)),
-        Some(_) => fault(colon, "`:` was expected after the name"),
-        None => fault(colon, "the text ends inside an object"),
-    }
-}
-
-/// Behind the closing quote of the string that opens at `open`.
-#[inline]
-fn string(bytes: &[u8], open: usize) -> Result<usize, Fault> {
-    let mut at = stops_at(bytes, open + 1);
-    loop {
-        match bytes.get(at) {
-            Some(b'"') => return Ok(at + 1),
-            Some(b'\\') => at = stops_at(bytes, escape(bytes, at)?),
-            Some(_) => return fault(at, "a control character in a string must be escaped"),
-            None => return fault(at, "the text ends inside a string"),
-        }
-    }
 }
 
 /// Behind the escape that begins at `at`.

@@ -1,77 +1,42 @@
 //! How text is quoted: where a string ends, what it says, and how a text is written as one.
 //!
-//! Scanning looks at eight bytes at once in an ordinary register, which beats a call into a vector routine for the
-//! short strings that envelopes are made of.
+//! Scanning looks at sixteen bytes at once, in line: a call into a vector routine costs more than the short strings
+//! take that envelopes are made of.
 use std::borrow::Cow;
 
-const ONES: u64 = 0x0101_0101_0101_0101;
-const HIGHS: u64 = 0x8080_8080_8080_8080;
-/// From here on a vector routine is worth its call.
-const LONG: usize = 64;
+use wide::u8x16;
 
-/// The high bit of each byte that is a quote or a backslash. Above the lowest marked byte there may be false marks.
-const fn quotes_in(word: u64) -> u64 {
-    let quote = word ^ (ONES * b'"' as u64);
-    let slash = word ^ (ONES * b'\\' as u64);
-    ((quote.wrapping_sub(ONES) & !quote) | (slash.wrapping_sub(ONES) & !slash)) & HIGHS
-}
-
-/// The high bit of each byte below 0x20. Above the lowest marked byte there may be false marks.
-const fn controls_in(word: u64) -> u64 {
-    word.wrapping_sub(ONES * 0x20) & !word & HIGHS
-}
+use super::blocks::{STEP, controls_in, quotes_in};
 
 /// The first quote, backslash or control byte at or after `at`; the end if there is none.
 #[inline]
-pub(crate) fn stops_at(bytes: &[u8], mut at: usize) -> usize {
-    let start = at;
-    while let Some(chunk) = bytes.get(at..at + 8) {
-        let word = u64::from_le_bytes(chunk.try_into().expect("eight bytes were taken"));
-        let marks = quotes_in(word) | controls_in(word);
-        if marks != 0 {
-            return at + (marks.trailing_zeros() / 8) as usize;
-        }
-        at += 8;
-        if at - start >= LONG {
-            return stops_far(bytes, at);
-        }
-    }
-    at + bytes[at..]
-        .iter()
-        .take_while(|byte| !matches!(byte, b'"' | b'\\' | 0..0x20))
-        .count()
-}
-
-#[inline(never)]
-fn stops_far(bytes: &[u8], at: usize) -> usize {
-    let end = memchr::memchr2(b'"', b'\\', &bytes[at..]).map_or(bytes.len(), |found| at + found);
-    let clean = bytes[at..end]
-        .chunks(64)
-        .take_while(|chunk| chunk.iter().fold(true, |clean, byte| clean & (*byte >= 0x20)))
-        .count();
-    let from = (at + clean * 64).min(end);
-    from + bytes[from..end].iter().take_while(|byte| **byte >= 0x20).count()
+fn stops_at(bytes: &[u8], at: usize) -> usize {
+    first_mark(bytes, at, |step| quotes_in(step) | controls_in(step))
 }
 
 /// The first quote or backslash at or after `at`, in text known to be good; the end if there is none.
 #[inline]
-pub(crate) fn quote_or_escape(bytes: &[u8], mut at: usize) -> usize {
-    let start = at;
-    while let Some(chunk) = bytes.get(at..at + 8) {
-        let word = u64::from_le_bytes(chunk.try_into().expect("eight bytes were taken"));
-        let marks = quotes_in(word);
+fn quote_or_escape(bytes: &[u8], at: usize) -> usize {
+    first_mark(bytes, at, quotes_in)
+}
+
+#[inline(always)]
+fn first_mark(bytes: &[u8], mut at: usize, marks: impl Fn(u8x16) -> u32) -> usize {
+    while let Some(step) = bytes[at..].first_chunk() {
+        let marks = marks(u8x16::new(*step));
         if marks != 0 {
-            return at + (marks.trailing_zeros() / 8) as usize;
+            return at + marks.trailing_zeros() as usize;
         }
-        at += 8;
-        if at - start >= LONG {
-            return memchr::memchr2(b'"', b'\\', &bytes[at..]).map_or(bytes.len(), |found| at + found);
-        }
+        at += STEP;
     }
-    at + bytes[at..]
-        .iter()
-        .take_while(|byte| !matches!(byte, b'"' | b'\\'))
-        .count()
+    at + last_mark(&bytes[at..], marks)
+}
+
+/// The same in fewer bytes than a step.
+fn last_mark(rest: &[u8], marks: impl Fn(u8x16) -> u32) -> usize {
+    let mut step = [b' '; STEP];
+    step[..rest.len()].copy_from_slice(rest);
+    (marks(u8x16::new(step)).trailing_zeros() as usize).min(rest.len())
 }
 
 /// Behind the closing quote of the string whose opening quote is at `open`, in text known to be good.
@@ -82,7 +47,7 @@ pub(crate) fn quoted_end(bytes: &[u8], open: usize) -> usize {
         at = quote_or_escape(bytes, at);
         match bytes.get(at) {
             Some(b'"') => return at + 1,
-            Some(_) => at += 2,
+            Some(_) => at = (at + 2).min(bytes.len()),
             None => return bytes.len(),
         }
     }
@@ -159,18 +124,49 @@ pub fn string_token(text: &str) -> String {
 /// Appends the inside of a JSON string.
 #[inline]
 pub(crate) fn push_escaped(out: &mut Vec<u8>, text: &str) {
-    let bytes = text.as_bytes();
-    let stop = stops_at(bytes, 0);
-    out.extend_from_slice(&bytes[..stop]);
-    if stop < bytes.len() {
-        push_escapes(out, &bytes[stop..]);
+    if is_plain(text.as_bytes()) {
+        out.extend_from_slice(text.as_bytes());
+    } else {
+        push_escapes(out, text.as_bytes());
     }
+}
+
+/// Whether a text can stand between quotes as it is.
+#[inline]
+fn is_plain(bytes: &[u8]) -> bool {
+    let marks = |step: &[u8; STEP]| {
+        let step = u8x16::new(*step);
+        quotes_in(step) | controls_in(step)
+    };
+    // What is no whole step at the end is looked at in parts that overlap, which is cheaper than byte by byte.
+    if let Some(last) = bytes.last_chunk() {
+        let (steps, _) = bytes.as_chunks();
+        return steps.iter().fold(0, |any, step| any | marks(step)) | marks(last) == 0;
+    }
+    let joined = |first: &[u8], last: &[u8]| {
+        let mut step = [b' '; STEP];
+        step[..first.len()].copy_from_slice(first);
+        step[8..8 + last.len()].copy_from_slice(last);
+        marks(&step) == 0
+    };
+    if let (Some(first), Some(last)) = (bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) {
+        return joined(first, last);
+    }
+    if let (Some(first), Some(last)) = (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
+        return joined(first, last);
+    }
+    !bytes.iter().any(|byte| matches!(byte, b'"' | b'\\' | 0..0x20))
 }
 
 #[cold]
 fn push_escapes(out: &mut Vec<u8>, mut rest: &[u8]) {
     const HEX: &[u8; 16] = b"0123456789abcdef";
-    while let Some((byte, after)) = rest.split_first() {
+    loop {
+        let plain = stops_at(rest, 0);
+        out.extend_from_slice(&rest[..plain]);
+        let Some((byte, after)) = rest[plain..].split_first() else {
+            return;
+        };
         match byte {
             b'"' => out.extend_from_slice(b"\\\""),
             b'\\' => out.extend_from_slice(b"\\\\"),
@@ -183,9 +179,7 @@ fn push_escapes(out: &mut Vec<u8>, mut rest: &[u8]) {
                 out.extend_from_slice(&digits);
             }
         }
-        let plain = stops_at(after, 0);
-        out.extend_from_slice(&after[..plain]);
-        rest = &after[plain..];
+        rest = after;
     }
 }
 

@@ -2,7 +2,7 @@
 use std::borrow::Cow;
 
 use super::{CRC, CRC_LEN, HEAD, LineError, RECORDED, tail::Tail};
-use crate::{Event, Level, Micros, RawJson, Seq, filter::Key, json};
+use crate::{Event, Level, Micros, RawJson, Seq, filter::Key, json, json::Stops};
 
 /// A ledger line read by position: spans of its envelope keys, nothing copied. Cheap to make (one pass over the
 /// envelope, `data` is not looked at), so readers make one per line and filter.
@@ -42,8 +42,6 @@ const TIER: usize = 12;
 const CAUSE: usize = 13;
 const HOPS: usize = 14;
 const SPANS: usize = 15;
-const BACKFILL: usize = 15;
-const TAIL: usize = 16;
 
 impl<'a> LineView<'a> {
     /// Reads a line without its line feed. Does not check the checksum (see [`super::check_crc`]).
@@ -265,6 +263,7 @@ fn fields(ext: &str) -> crate::Ext<'_> {
 /// The reading of an envelope: where in the line it is.
 struct Envelope<'a> {
     bytes: &'a [u8],
+    stops: Stops<'a>,
     at: usize,
     end: usize,
 }
@@ -280,7 +279,12 @@ impl<'a> Envelope<'a> {
         let Some(end) = end.filter(|_| bytes.ends_with(b"\"}")) else {
             return Err(LineError::Form("it does not end in a checksum"));
         };
-        let mut envelope = Self { bytes, at: 0, end };
+        let mut envelope = Self {
+            bytes,
+            stops: Stops::new(bytes, HEAD.len()),
+            at: 0,
+            end,
+        };
         let seq = envelope.seq()?;
         let seq_end = short(envelope.at);
         envelope.recorded()?;
@@ -294,6 +298,11 @@ impl<'a> Envelope<'a> {
             spans: [Span::default(); SPANS],
         };
         envelope.keys(&mut view)?;
+        if view.spans[TYPE].from == 0 || view.spans[SOURCE].from == 0 {
+            return Err(LineError::Form("type or source is missing"));
+        }
+        let level = view.raw_span(LEVEL).and_then(Level::from_word);
+        view.level = level.ok_or(LineError::Form("level is not one of the five"))?;
         Ok(view)
     }
 
@@ -325,112 +334,142 @@ impl<'a> Envelope<'a> {
     }
 
     /// The keys up to `data`, which must come in the order of the format.
+    ///
+    /// One pass over the names, not over the keys: each name is one comparison of registers, there or not, and the
+    /// processor sees the same few branches in every line.
+    #[inline]
     fn keys(&mut self, view: &mut LineView<'a>) -> Result<(), LineError> {
-        let mut expected = ID;
-        while self.at < self.end {
-            let (key, len) = self
-                .key()
-                .ok_or(LineError::Form("it has a key that no event has"))?;
-            if key < expected {
-                return Err(LineError::Form("its keys are not in order"));
-            }
-            expected = key + 1;
-            let value = self.at + len;
-            match key {
-                TAIL => break,
-                BACKFILL => view.backfill = self.yes(value)?,
-                CAUSE | HOPS => view.spans[key] = self.number(value)?,
-                _ => view.spans[key] = self.string(value)?,
+        let mut word = self.word();
+        for (index, name) in TEXTS.iter().enumerate() {
+            if name.is(word) {
+                view.spans[index] = self.string(name.len)?;
+                word = self.word();
             }
         }
-        if view.spans[TYPE].from == 0 || view.spans[SOURCE].from == 0 {
-            return Err(LineError::Form("type or source is missing"));
+        for (index, name) in [(CAUSE, Name::of(b"cause\"")), (HOPS, Name::of(b"hops\""))] {
+            if name.is(word) {
+                view.spans[index] = self.number(name.len)?;
+                word = self.word();
+            }
         }
-        let level = view.raw_span(LEVEL).and_then(Level::from_word);
-        view.level = level.ok_or(LineError::Form("level is not one of the five"))?;
+        if Name::of(b"backfill").is(word) {
+            view.backfill = self.yes()?;
+            word = self.word();
+        }
+        if self.at < self.end && !TAILS.iter().any(|name| name.is(word)) {
+            return Err(LineError::Form(
+                "its keys are not those of an event in their order",
+            ));
+        }
         view.tail = short(self.at);
         Ok(())
     }
 
-    /// The key at `,"` and how many bytes there are up to its value.
-    #[inline]
-    fn key(&self) -> Option<(usize, usize)> {
-        let head: &[u8; 10] = self.bytes.get(self.at..self.at + 10)?.try_into().ok()?;
-        if head[0] != b',' || head[1] != b'"' {
-            return None;
+    /// The first eight bytes of the key that begins here; 0, which begins none, where there is no key.
+    #[inline(always)]
+    fn word(&self) -> u64 {
+        match self.bytes.get(self.at..self.at + 10) {
+            Some([b',', b'"', word @ ..]) => word.try_into().map_or(0, u64::from_le_bytes),
+            _ => 0,
         }
-        let word = u64::from_le_bytes(head[2..].try_into().ok()?);
-        let quote = word ^ 0x2222_2222_2222_2222;
-        let quote = quote.wrapping_sub(0x0101_0101_0101_0101) & !quote & 0x8080_8080_8080_8080;
-        let len = (quote.trailing_zeros() / 8) as usize;
-        let name = if len < 8 {
-            word & ((1 << (len * 8)) - 1)
-        } else {
-            word
-        };
-        let key = match name {
-            names::ID => ID,
-            names::TIME => TIME,
-            names::TYPE => TYPE,
-            names::SOURCE => SOURCE,
-            names::LEVEL => LEVEL,
-            names::AGENT => AGENT,
-            names::SESSION => SESSION,
-            names::TASK => TASK,
-            names::TRACE => TRACE,
-            names::SPAN => SPAN,
-            names::PARENT => PARENT,
-            names::USER => USER,
-            names::TIER => TIER,
-            names::CAUSE => CAUSE,
-            names::HOPS => HOPS,
-            names::BACKFILL => BACKFILL,
-            names::DATA | names::EXT | names::DIALECT | names::ENC => TAIL,
-            _ => return None,
-        };
-        let colon = self.at + 2 + len;
-        (self.bytes[colon..].starts_with(b"\":")).then_some((key, len + 4))
     }
 
-    #[inline]
-    fn string(&mut self, open: usize) -> Result<Span, LineError> {
-        if self.bytes.get(open) != Some(&b'"') {
+    /// The text of the key that begins here, whose name with its closing quote has `name_len` bytes.
+    #[inline(always)]
+    fn string(&mut self, name_len: usize) -> Result<Span, LineError> {
+        let colon = self.at + 2 + name_len;
+        let opens = self
+            .bytes
+            .get(colon..colon + 2)
+            .is_some_and(|bytes| bytes == b":\"");
+        let end = self.stops.quoted_end(colon + 1);
+        if !opens || end > self.end || self.bytes[end - 1] != b'"' {
             return Err(LineError::Form("a key that holds text holds something else"));
-        }
-        let end = json::quoted_end(self.bytes, open);
-        if end > self.end {
-            return Err(LineError::Form("a text does not end"));
         }
         self.at = end;
         Ok(Span {
-            from: short(open + 1),
+            from: short(colon + 2),
             to: short(end - 1),
         })
     }
 
-    fn number(&mut self, from: usize) -> Result<Span, LineError> {
-        let digits = self.bytes[from..self.end]
-            .iter()
-            .take_while(|byte| byte.is_ascii_digit())
-            .count();
-        if digits == 0 {
+    fn number(&mut self, name_len: usize) -> Result<Span, LineError> {
+        let from = self.at + 2 + name_len + 1;
+        let digits = self.bytes.get(from..self.end).unwrap_or_default();
+        let count = digits.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        if count == 0 || self.bytes[from - 1] != b':' {
             return Err(LineError::Form("a key that holds a number holds something else"));
         }
-        self.at = from + digits;
+        self.at = from + count;
         Ok(Span {
             from: short(from),
-            to: short(from + digits),
+            to: short(from + count),
         })
     }
 
-    fn yes(&mut self, from: usize) -> Result<bool, LineError> {
-        if !self.bytes[from..self.end].starts_with(b"true") {
+    fn yes(&mut self) -> Result<bool, LineError> {
+        const YES: &[u8] = b",\"backfill\":true";
+        if !self.bytes[self.at..self.end].starts_with(YES) {
             return Err(LineError::Form("backfill is not true"));
         }
-        self.at = from + 4;
+        self.at += YES.len();
         Ok(true)
     }
 }
+
+/// The start of a key as the register that holds it: the name and the quote behind it, or eight bytes of them.
+#[derive(Clone, Copy)]
+struct Name {
+    word: u64,
+    mask: u64,
+    len: usize,
+}
+
+impl Name {
+    const fn of(name: &[u8]) -> Self {
+        let (mut word, mut mask, mut at) = (0, 0, name.len());
+        while at > 0 {
+            at -= 1;
+            word = word << 8 | name[at] as u64;
+            mask = mask << 8 | 0xff;
+        }
+        Self {
+            word,
+            mask,
+            len: name.len(),
+        }
+    }
+
+    #[inline(always)]
+    const fn is(self, word: u64) -> bool {
+        word & self.mask == self.word
+    }
+}
+
+/// The keys that hold text, in the order of their spans.
+static TEXTS: [Name; CAUSE] = [
+    Name::of(b"id\""),
+    Name::of(b"time\""),
+    Name::of(b"type\""),
+    Name::of(b"source\""),
+    Name::of(b"level\""),
+    Name::of(b"agent\""),
+    Name::of(b"session\""),
+    Name::of(b"task\""),
+    Name::of(b"trace\""),
+    Name::of(b"span\""),
+    Name::of(b"parent\""),
+    Name::of(b"user\""),
+    Name::of(b"tier\""),
+];
+
+/// The keys that [`Tail`] reads.
+static TAILS: [Name; 4] = [
+    Name::of(b"data\""),
+    Name::of(b"ext\""),
+    Name::of(b"dialect\""),
+    Name::of(b"enc\""),
+];
 
 /// Lines are refused above 4 GiB before any offset is taken.
 #[expect(
@@ -439,38 +478,4 @@ impl<'a> Envelope<'a> {
 )]
 const fn short(offset: usize) -> u32 {
     offset as u32
-}
-
-/// Names as the register that holds their first eight bytes.
-mod names {
-    const fn word(name: &[u8]) -> u64 {
-        let mut word = 0;
-        let mut at = name.len();
-        while at > 0 {
-            at -= 1;
-            word = word << 8 | name[at] as u64;
-        }
-        word
-    }
-
-    pub(super) const ID: u64 = word(b"id");
-    pub(super) const TIME: u64 = word(b"time");
-    pub(super) const TYPE: u64 = word(b"type");
-    pub(super) const SOURCE: u64 = word(b"source");
-    pub(super) const LEVEL: u64 = word(b"level");
-    pub(super) const AGENT: u64 = word(b"agent");
-    pub(super) const SESSION: u64 = word(b"session");
-    pub(super) const TASK: u64 = word(b"task");
-    pub(super) const TRACE: u64 = word(b"trace");
-    pub(super) const SPAN: u64 = word(b"span");
-    pub(super) const PARENT: u64 = word(b"parent");
-    pub(super) const USER: u64 = word(b"user");
-    pub(super) const TIER: u64 = word(b"tier");
-    pub(super) const CAUSE: u64 = word(b"cause");
-    pub(super) const HOPS: u64 = word(b"hops");
-    pub(super) const BACKFILL: u64 = word(b"backfill");
-    pub(super) const DATA: u64 = word(b"data");
-    pub(super) const EXT: u64 = word(b"ext");
-    pub(super) const DIALECT: u64 = word(b"dialect");
-    pub(super) const ENC: u64 = word(b"enc");
 }

@@ -5,9 +5,7 @@
 mod attributes;
 mod http;
 
-use std::{borrow::Cow, sync::LazyLock};
-
-use memchr::memmem::Finder;
+use std::borrow::Cow;
 
 pub use http::{Mode, mode, read_binary};
 
@@ -26,11 +24,7 @@ impl Dialect for CloudEvents {
     }
 
     fn detects(&self, record: RawJson<'_>) -> bool {
-        static MARK: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"specversion\""));
-        MARK.find(record.as_str().as_bytes()).is_some()
-            && record
-                .members()
-                .is_some_and(|mut members| members.any(|member| member.raw_name() == "specversion"))
+        record.may_have("specversion") && record.get("specversion").is_some()
     }
 
     fn read<'a>(&self, record: RawJson<'a>, limits: &Limits) -> Result<Event<'a>, Refusal> {
