@@ -162,6 +162,42 @@ fn white_space_that_would_break_the_line_is_taken_out_and_no_token_changes() {
 }
 
 #[test]
+fn a_view_is_made_again_from_its_spans() {
+    let view = LineView::parse(DESCRIBED[0].as_bytes()).unwrap();
+    let again = LineView::with_spans(DESCRIBED[0].as_bytes(), &view.spans()).unwrap();
+    assert_eq!(again.to_event(), view.to_event());
+    assert!(LineView::with_spans(DESCRIBED[1].as_bytes(), &view.spans()).is_none());
+    assert!(LineView::with_spans(&DESCRIBED[0].as_bytes()[1..], &view.spans()).is_none());
+}
+
+#[test]
+fn bodies_taken_from_the_middle_of_a_batch_leave_the_others_as_they_were() {
+    let all = ["a", "bb", "ccc", "dddd", "eeeee"];
+    for kept in 0_u32..32 {
+        let mut batch = Batch::default();
+        let mut expected = Batch::default();
+        for (index, source) in all.iter().enumerate() {
+            let event = Event {
+                id: Some(source.repeat(index).into()),
+                ..Event::new("t", *source)
+            };
+            batch.push(&event);
+            if kept & 1 << index != 0 {
+                expected.push(&event);
+            }
+        }
+        batch.retain(|index| kept & 1 << index != 0);
+        let ids = |batch: &Batch| {
+            (0..batch.len())
+                .map(|index| batch.id_key(index))
+                .collect::<Vec<_>>()
+        };
+        assert!(batch.bodies().eq(expected.bodies()));
+        assert_eq!((ids(&batch), batch.bytes()), (ids(&expected), expected.bytes()));
+    }
+}
+
+#[test]
 fn lines_of_another_form_are_refused() {
     let good = DESCRIBED[0];
     let broken = [
