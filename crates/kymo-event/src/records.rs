@@ -82,11 +82,13 @@ impl<'a> Records<'a> {
     }
 
     /// The value found at `start` in `text`, if it keeps to the limits.
+    #[inline(always)]
     fn judge(&self, text: &'a str, start: usize, checked: &Checked) -> Result<RawJson<'a>, Refusal> {
         too_large(checked.end - start, self.event_bytes_max)?;
         RawJson::from_checked(text, start, checked, self.nesting_max)
     }
 
+    #[inline(always)]
     fn judge_line(&self, line: &'a [u8]) -> Result<RawJson<'a>, Refusal> {
         too_large(line.len(), self.event_bytes_max)?;
         let text = std::str::from_utf8(line).map_err(invalid_utf8)?;
@@ -106,6 +108,7 @@ impl<'a> Records<'a> {
 impl<'a> Iterator for Records<'a> {
     type Item = Record<'a>;
 
+    #[inline]
     fn next(&mut self) -> Option<Record<'a>> {
         let index = self.index;
         let record = match &mut self.source {

@@ -46,6 +46,7 @@ impl<'a> RawJson<'a> {
     }
 
     /// The value that was checked in `text`, if it is not too deep.
+    #[inline(always)]
     pub(crate) fn from_checked(
         text: &'a str,
         start: usize,
