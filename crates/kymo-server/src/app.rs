@@ -12,7 +12,7 @@ use std::{
 use kymo_hub::Hub;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::{auth::Auth, body::Budget, gate::Gate};
+use crate::{auth::Auth, budget::Budget, gate::Gate};
 
 /// What the server is given.
 pub struct Parts {

@@ -1,14 +1,7 @@
 //! Bodies of requests: collected within a size, a time and a share of memory, then inflated.
 //!
 //! The bytes are copied once at most. Everything after this works on one slice.
-use std::{
-    ops::Deref,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering::Relaxed},
-    },
-    time::Duration,
-};
+use std::{ops::Deref, time::Duration};
 
 use axum::{
     body::Body as HttpBody,
@@ -16,10 +9,13 @@ use axum::{
 };
 use bytes::Bytes;
 use http_body_util::BodyExt;
-use parking_lot::Mutex;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use crate::{error::ApiError, inflate};
+use crate::{
+    budget::{Budget, Held, too_large},
+    error::ApiError,
+    inflate,
+};
 
 /// How long a body may rest between two pieces.
 const PIECE_WITHIN: Duration = Duration::from_secs(20);
@@ -47,10 +43,27 @@ impl Deref for Body {
     }
 }
 
+/// What is still read of a body that was refused, and for how long: a client that is still sending would not see the
+/// answer if the connection were closed under it.
+const DISCARD_MAX: usize = 64 << 20;
+const DISCARD_WITHIN: Duration = Duration::from_secs(5);
+
+/// Reads the rest of a refused body and forgets it.
+pub(crate) async fn discard(body: &mut HttpBody) {
+    let deadline = Instant::now() + DISCARD_WITHIN;
+    let mut bytes = 0;
+    while let Ok(Some(piece)) = piece(body, deadline).await {
+        bytes += piece.len();
+        if bytes > DISCARD_MAX {
+            return;
+        }
+    }
+}
+
 /// Collects and inflates a body of at most `max` bytes.
 pub(crate) async fn read(
     headers: &HeaderMap,
-    body: HttpBody,
+    body: &mut HttpBody,
     max: usize,
     budget: &Budget,
 ) -> Result<Body, ApiError> {
@@ -69,26 +82,26 @@ pub(crate) async fn read(
 }
 
 async fn collect(
-    mut body: HttpBody,
+    body: &mut HttpBody,
     announced: Option<usize>,
     max: usize,
     budget: &Budget,
 ) -> Result<Body, ApiError> {
     let deadline = Instant::now() + WHOLE_WITHIN;
-    let Some(first) = piece(&mut body, deadline).await? else {
+    let Some(first) = piece(body, deadline).await? else {
         return Ok(Body::Piece(Bytes::new()));
     };
     if announced == Some(first.len()) {
         return Ok(Body::Piece(first));
     }
     let mut held = budget.hold();
-    held.bytes.reserve(announced.unwrap_or(0).min(TRUST_MAX));
+    held.reserve(announced.unwrap_or(0).min(TRUST_MAX));
     let mut next = Some(first);
     while let Some(piece_bytes) = next {
         held.extend(&piece_bytes, max)?;
         // Dropped before the next read, so that the connection's buffer can be used again.
         drop(piece_bytes);
-        next = piece(&mut body, deadline).await?;
+        next = piece(body, deadline).await?;
     }
     Ok(Body::Whole(held))
 }
@@ -125,109 +138,6 @@ fn too_slow() -> ApiError {
     )
 }
 
-fn too_large(max: usize) -> ApiError {
-    ApiError::new(
-        "batch_too_large",
-        format!("a batch may have {max} bytes after decompression; send it in parts, nothing was stored"),
-    )
-    .with_detail(serde_json::json!({ "bytes_max": max }))
-}
-
-/// Memory for bodies in hand, all together, so that many large ones wait outside instead of filling the machine.
-#[derive(Clone)]
-pub(crate) struct Budget(Arc<Shared>);
-
-struct Shared {
-    used: AtomicUsize,
-    max: usize,
-    // Buffers are used again: the first touch of fresh memory costs more than the parsing of what is put into it.
-    spare: Mutex<Vec<Vec<u8>>>,
-}
-
-/// Spare buffers kept, and how large one may be to be kept.
-const SPARES_MAX: usize = 4;
-const SPARE_BYTES_MAX: usize = 1 << 20;
-
-impl Default for Budget {
-    fn default() -> Self {
-        Self::new(256 << 20)
-    }
-}
-
-impl Budget {
-    pub(crate) fn new(max: usize) -> Self {
-        Self(Arc::new(Shared {
-            used: AtomicUsize::new(0),
-            max,
-            spare: Mutex::default(),
-        }))
-    }
-
-    /// An empty buffer that counts against this budget as it grows.
-    pub(crate) fn hold(&self) -> Held {
-        Held {
-            bytes: self.0.spare.lock().pop().unwrap_or_default(),
-            counted: 0,
-            budget: self.clone(),
-        }
-    }
-}
-
-/// Bytes that count against a [`Budget`] until dropped.
-pub(crate) struct Held {
-    bytes: Vec<u8>,
-    counted: usize,
-    budget: Budget,
-}
-
-impl Held {
-    /// Appends, if the whole stays within `max` and the budget has room.
-    pub(crate) fn extend(&mut self, bytes: &[u8], max: usize) -> Result<(), ApiError> {
-        if bytes.len() > max - self.bytes.len().min(max) {
-            return Err(too_large(max));
-        }
-        self.count(bytes.len())?;
-        self.bytes.extend_from_slice(bytes);
-        Ok(())
-    }
-
-    fn count(&mut self, more: usize) -> Result<(), ApiError> {
-        let shared = &self.budget.0;
-        let before = shared.used.fetch_add(more, Relaxed);
-        self.counted += more;
-        if before + more > shared.max {
-            return Err(
-                ApiError::new("busy", "too many large bodies at once; try again in a moment").retry_after(1),
-            );
-        }
-        Ok(())
-    }
-}
-
-impl Deref for Held {
-    type Target = [u8];
-
-    fn deref(&self) -> &[u8] {
-        &self.bytes
-    }
-}
-
-impl Drop for Held {
-    fn drop(&mut self) {
-        let shared = &self.budget.0;
-        shared.used.fetch_sub(self.counted, Relaxed);
-        let mut bytes = std::mem::take(&mut self.bytes);
-        if bytes.capacity() == 0 || bytes.capacity() > SPARE_BYTES_MAX {
-            return;
-        }
-        bytes.clear();
-        let mut spare = shared.spare.lock();
-        if spare.len() < SPARES_MAX {
-            spare.push(bytes);
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -237,8 +147,8 @@ mod tests {
             .iter()
             .map(|piece| Ok::<_, std::convert::Infallible>(*piece))
             .collect();
-        let body = HttpBody::from_stream(futures_util::stream::iter(pieces));
-        read(&HeaderMap::new(), body, max, budget)
+        let mut body = HttpBody::from_stream(futures_util::stream::iter(pieces));
+        read(&HeaderMap::new(), &mut body, max, budget)
             .await
             .map_err(|error| error.code)
     }
@@ -260,20 +170,8 @@ mod tests {
     async fn an_announced_length_over_the_limit_is_refused_before_reading() {
         let mut headers = HeaderMap::new();
         headers.insert(header::CONTENT_LENGTH, 6.into());
-        let read = read(&headers, HttpBody::empty(), 5, &Budget::default()).await;
+        let read = read(&headers, &mut HttpBody::empty(), 5, &Budget::default()).await;
         assert_eq!(read.err().map(|error| error.code), Some("batch_too_large"));
-    }
-
-    #[tokio::test]
-    async fn memory_in_hand_is_bounded_and_given_back() {
-        let budget = Budget::new(8);
-        let first = read_pieces(&["abc", "def"], 10, &budget).await.expect("room");
-        assert_eq!(
-            read_pieces(&["abc", "def"], 10, &budget).await.err(),
-            Some("busy")
-        );
-        drop(first);
-        assert!(read_pieces(&["abc", "def"], 10, &budget).await.is_ok());
     }
 
     #[tokio::test(start_paused = true)]
@@ -285,7 +183,7 @@ mod tests {
         let started = Instant::now();
         let read = read(
             &HeaderMap::new(),
-            HttpBody::from_stream(trickle),
+            &mut HttpBody::from_stream(trickle),
             1 << 20,
             &Budget::default(),
         )

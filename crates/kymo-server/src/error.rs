@@ -324,6 +324,18 @@ mod tests {
     }
 
     #[test]
+    fn every_code_stands_in_the_docs() {
+        let docs = include_str!("../../../docs/errors.md");
+        for entry in CODES {
+            assert!(
+                docs.contains(&format!("`{}`", entry.name)),
+                "docs/errors.md lacks {}",
+                entry.name
+            );
+        }
+    }
+
+    #[test]
     fn an_error_is_one_json_object_with_the_facts_for_programs_beside_the_words_for_people() {
         let error = ApiError::new("busy", "say \"later\"")
             .with_detail(json!({ "queue": 3 }))

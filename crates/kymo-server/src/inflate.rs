@@ -4,7 +4,7 @@ use std::io::{self, Read};
 use axum::http::{HeaderMap, header};
 
 use crate::{
-    body::{Budget, Held},
+    budget::{Budget, Held},
     error::ApiError,
 };
 

@@ -6,6 +6,7 @@
 mod app;
 mod auth;
 mod body;
+mod budget;
 mod catalogue;
 mod docs;
 mod encoders;

@@ -1,4 +1,5 @@
 //! Query parameters: only known names, each once (but `channels`), and a hint for what was probably meant.
+use axum::{extract::Query, http::Uri};
 use kymo_event::{Channel, Filter, dialects, dialects::Dialect};
 use serde_json::json;
 
@@ -21,14 +22,7 @@ pub(crate) struct Params(Vec<(String, String)>);
 impl Params {
     /// Reads a query string against what the route knows.
     pub(crate) fn parse(query: Option<&str>, known: &[Parameter]) -> Result<Self, ApiError> {
-        let pairs = axum::extract::Query::<Vec<(String, String)>>::try_from_uri(&uri(query)?)
-            .map_err(|_| {
-                ApiError::new(
-                    "invalid_parameter",
-                    "the query string cannot be decoded; percent-encode its values",
-                )
-            })?
-            .0;
+        let pairs = decoded(query)?;
         for (index, (name, _)) in pairs.iter().enumerate() {
             if known.iter().all(|parameter| parameter.name != name) {
                 let names = known.iter().map(|parameter| parameter.name);
@@ -70,10 +64,17 @@ impl Params {
     }
 }
 
-fn uri(query: Option<&str>) -> Result<axum::http::Uri, ApiError> {
-    let text = format!("/?{}", query.unwrap_or_default());
-    text.parse()
-        .map_err(|_| ApiError::new("invalid_parameter", "the query string is not valid"))
+fn decoded(query: Option<&str>) -> Result<Vec<(String, String)>, ApiError> {
+    let Some(query) = query.filter(|query| !query.is_empty()) else {
+        return Ok(vec![]);
+    };
+    let refused = || {
+        let message = "the query string cannot be decoded; percent-encode its values";
+        ApiError::new("invalid_parameter", message)
+    };
+    let uri: Uri = format!("/?{query}").parse().map_err(|_| refused())?;
+    let Query(pairs) = Query::try_from_uri(&uri).map_err(|_| refused())?;
+    Ok(pairs)
 }
 
 /// A channel by its name.

@@ -27,7 +27,7 @@ use tracing::{debug, warn};
 use crate::{
     app::{App, Application, Counts, Parts},
     auth::Auth,
-    body::Budget,
+    budget::Budget,
     error::ApiError,
     gate::{Entry, Gate},
     routes,

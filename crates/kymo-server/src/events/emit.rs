@@ -2,7 +2,7 @@
 use axum::{
     body::Body as HttpBody,
     extract::State,
-    http::{HeaderMap, Request, StatusCode, header},
+    http::{HeaderMap, Request, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
 use kymo_event::{Limits, RecordFormat, Records, dialects::Dialect, dialects::cloudevents};
@@ -28,7 +28,15 @@ const SLICE_BYTES: usize = 128 << 10;
 
 /// The handler.
 pub(crate) async fn emit(State(app): State<App>, request: Request<HttpBody>) -> Result<Response, ApiError> {
-    let (head, body) = request.into_parts();
+    let (head, mut body) = request.into_parts();
+    let receipt = store(&app, &head, &mut body).await;
+    if receipt.is_err() {
+        body::discard(&mut body).await;
+    }
+    answer(&receipt?)
+}
+
+async fn store(app: &App, head: &Parts, body: &mut HttpBody) -> Result<Receipt, ApiError> {
     let caller = app.auth.require(&head.headers, Scope::Emit)?;
     let named = Params::parse(head.uri.query(), EMIT_PARAMETERS)?.dialect()?;
     let form = Form::of(&head.headers)?;
@@ -36,12 +44,14 @@ pub(crate) async fn emit(State(app): State<App>, request: Request<HttpBody>) -> 
     let body = body::read(&head.headers, body, limits.batch_bytes_max, &app.budget).await?;
     let mut intake = app.hub().intake(&caller.principal, "http");
     match form {
-        Form::Records(format, certain) => admit(&mut intake, &body, format, named.or(certain), limits).await,
+        Form::Records(format, certain) => {
+            admit(&mut intake, &body, format, named.or(certain), limits).await;
+        }
         Form::Binary => admit_binary(&mut intake, &head.headers, &body, limits),
     }
     // Bodies are large and commits take a while: others can use the memory meanwhile.
     drop(body);
-    answer(&intake.commit().await?)
+    Ok(intake.commit().await?)
 }
 
 /// Reads the records of a body into the batch, giving others a turn between slices.

@@ -11,6 +11,9 @@ const ROOM_MIN: usize = 4 << 10;
 /// Room for one read at most.
 const ROOM_MAX: usize = 64 << 10;
 
+/// Room that is kept from one message to the next.
+const KEPT_MAX: usize = 256 << 10;
+
 /// What a client sent.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Incoming<'a> {
@@ -59,8 +62,7 @@ impl Inbox {
     /// Room to read into; append what was read.
     pub(crate) fn room(&mut self) -> &mut Vec<u8> {
         if self.start == self.buf.len() {
-            self.buf.clear();
-            self.start = 0;
+            self.clear();
         }
         if self.buf.capacity() - self.buf.len() < ROOM_MIN {
             self.buf.drain(..self.start);
@@ -70,6 +72,15 @@ impl Inbox {
             self.buf.reserve(more);
         }
         &mut self.buf
+    }
+
+    // The room of a large message is not kept for small ones.
+    fn clear(&mut self) {
+        self.start = 0;
+        if self.buf.capacity() > KEPT_MAX {
+            self.buf = Vec::new();
+        }
+        self.buf.clear();
     }
 
     /// Gives memory back while nothing is in hand.

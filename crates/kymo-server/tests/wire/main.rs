@@ -3,10 +3,12 @@
 mod access;
 mod cloudevents;
 mod emitting;
+mod faults;
 mod history;
 mod json_suite;
 mod limits;
 mod operations;
+mod patience;
 mod shutdown;
 mod streaming;
 mod support;

@@ -261,6 +261,17 @@ async fn a_body_that_ends_early_stores_nothing() {
 }
 
 #[tokio::test]
+async fn a_large_body_that_is_refused_still_sees_its_answer() {
+    let server = Running::start().await;
+    let body = vec![b' '; 33 << 20];
+    let over = server.emit(&body).await;
+    assert_eq!((over.status, over.code()), (413, "batch_too_large".into()));
+    let stranger = http::ask(server.addr, "POST", "/api/v1/events", &[], &body).await;
+    assert_eq!((stranger.status, stranger.code()), (401, "unauthorized".into()));
+    server.end().await;
+}
+
+#[tokio::test]
 async fn a_chunked_body_is_put_together() {
     let server = Running::start().await;
     let mut stream = TcpStream::connect(server.addr).await.expect("the server listens");

@@ -264,11 +264,6 @@ async fn a_token_may_come_as_the_first_message() {
     hasty.send(&json!({"op":"subscribe","sub":"a"})).await;
     assert_eq!(hasty.json().await["code"], "unauthorized");
     assert_eq!(u16::from(hasty.closed().await.code), 1008);
-
-    // Who says nothing is told that the time is over.
-    let mut silent = Ws::open(&server, &[]).await.expect("an upgrade");
-    assert_eq!(silent.json().await["code"], "unauthorized");
-    assert_eq!(u16::from(silent.closed().await.code), 1008);
     server.end().await;
 }
 

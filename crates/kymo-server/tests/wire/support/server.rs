@@ -8,7 +8,7 @@ use std::{
 };
 
 use kymo_hub::{Hub, HubSettings};
-use kymo_ledger::{Ledger, LedgerSettings};
+use kymo_ledger::{Ground, Ledger, LedgerSettings, testing::FaultyDisk};
 use kymo_server::{Parts, Server, ServerSettings};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -26,6 +26,8 @@ pub(crate) struct Choices {
     pub(crate) hub: HubSettings,
     pub(crate) ledger: LedgerSettings,
     pub(crate) server: ServerSettings,
+    /// Instead of the machine's own.
+    pub(crate) disk: Option<FaultyDisk>,
 }
 
 /// A running server.
@@ -52,7 +54,12 @@ impl Running {
     /// On a folder that may have been used before.
     pub(crate) async fn on(folder: TempDir, mut choices: Choices) -> Self {
         choices.server.listen.set_port(0);
-        let ledger = Ledger::open(folder.path(), choices.ledger, Box::new(|_| {})).expect("the ledger opens");
+        let mut ground = Ground::default();
+        if let Some(disk) = choices.disk {
+            ground.disk = Arc::new(disk);
+        }
+        let ledger = Ledger::open_on(ground, folder.path(), choices.ledger, Box::new(|_| {}));
+        let ledger = ledger.expect("the ledger opens");
         let hub = Hub::start(choices.hub, ledger);
         let stop_asked = CancellationToken::new();
         let parts = Parts {

@@ -1,0 +1,154 @@
+//! Memory for bodies in hand, all together: many large ones are told to wait instead of filling the machine.
+use std::{
+    ops::Deref,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+};
+
+use parking_lot::Mutex;
+
+use crate::error::ApiError;
+
+/// What bodies may take together. Clones share it.
+#[derive(Clone)]
+pub(crate) struct Budget(Arc<Shared>);
+
+struct Shared {
+    used: AtomicUsize,
+    max: usize,
+    // Buffers are used again: the first touch of fresh memory costs more than the parsing of what is put into it.
+    spare: Mutex<Vec<Vec<u8>>>,
+}
+
+/// Spare buffers kept, and how large one may be to be kept.
+const SPARES_MAX: usize = 4;
+const SPARE_BYTES_MAX: usize = 1 << 20;
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self::new(256 << 20)
+    }
+}
+
+impl Budget {
+    pub(crate) fn new(max: usize) -> Self {
+        Self(Arc::new(Shared {
+            used: AtomicUsize::new(0),
+            max,
+            spare: Mutex::default(),
+        }))
+    }
+
+    /// An empty buffer that counts against this budget as it grows.
+    pub(crate) fn hold(&self) -> Held {
+        Held {
+            bytes: self.0.spare.lock().pop().unwrap_or_default(),
+            counted: 0,
+            budget: self.clone(),
+        }
+    }
+}
+
+/// Bytes that count against a [`Budget`] until dropped.
+pub(crate) struct Held {
+    bytes: Vec<u8>,
+    counted: usize,
+    budget: Budget,
+}
+
+impl Held {
+    /// Makes room, without counting it yet.
+    pub(crate) fn reserve(&mut self, bytes: usize) {
+        self.bytes.reserve(bytes);
+    }
+
+    /// Appends, if the whole stays within `max` and the budget has room.
+    pub(crate) fn extend(&mut self, bytes: &[u8], max: usize) -> Result<(), ApiError> {
+        if bytes.len() > max - self.bytes.len().min(max) {
+            return Err(too_large(max));
+        }
+        self.count(bytes.len())?;
+        self.bytes.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn count(&mut self, more: usize) -> Result<(), ApiError> {
+        let shared = &self.budget.0;
+        let before = shared.used.fetch_add(more, Relaxed);
+        self.counted += more;
+        if before + more > shared.max {
+            return Err(
+                ApiError::new("busy", "too many large bodies at once; try again in a moment").retry_after(1),
+            );
+        }
+        Ok(())
+    }
+}
+
+impl Deref for Held {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let shared = &self.budget.0;
+        shared.used.fetch_sub(self.counted, Relaxed);
+        let mut bytes = std::mem::take(&mut self.bytes);
+        if bytes.capacity() == 0 || bytes.capacity() > SPARE_BYTES_MAX {
+            return;
+        }
+        bytes.clear();
+        let mut spare = shared.spare.lock();
+        if spare.len() < SPARES_MAX {
+            spare.push(bytes);
+        }
+    }
+}
+
+/// The refusal of a body over the limit.
+pub(crate) fn too_large(max: usize) -> ApiError {
+    ApiError::new(
+        "batch_too_large",
+        format!("a batch may have {max} bytes after decompression; send it in parts, nothing was stored"),
+    )
+    .with_detail(serde_json::json!({ "bytes_max": max }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn held(budget: &Budget, bytes: &[u8], max: usize) -> Result<Held, &'static str> {
+        let mut held = budget.hold();
+        held.extend(bytes, max).map_err(|error| error.code)?;
+        Ok(held)
+    }
+
+    #[test]
+    fn memory_in_hand_is_bounded_and_given_back() {
+        let budget = Budget::new(8);
+        let first = held(&budget, b"abcdef", 10).expect("room");
+        assert_eq!(held(&budget, b"abcdef", 10).err(), Some("busy"));
+        drop(first);
+        assert!(held(&budget, b"abcdef", 10).is_ok());
+        assert_eq!(budget.0.used.load(Relaxed), 0);
+    }
+
+    #[test]
+    fn one_body_ends_at_its_own_limit() {
+        let budget = Budget::default();
+        let mut held = held(&budget, b"abc", 5).expect("room");
+        assert!(held.extend(b"de", 5).is_ok());
+        assert_eq!(
+            held.extend(b"f", 5).map_err(|error| error.code),
+            Err("batch_too_large")
+        );
+        assert_eq!(&*held, b"abcde");
+    }
+}
