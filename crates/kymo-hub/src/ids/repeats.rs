@@ -3,7 +3,7 @@
 //! First every event with an id puts down its claim, waiting for other batches with the same ids if need be; then
 //! candidates are compared byte by byte with what is stored, in the ring where possible, else in the ledger.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use kymo_event::{Batch, IdKey, LineView, Seq};
 use kymo_ledger::Ledger;
@@ -173,12 +173,7 @@ impl Comparison {
 
     /// Compares with the ledger's files. Blocking.
     fn far(&mut self, lines: &mut StoredLines, mut candidates: Vec<Candidate>) {
-        for candidate in &mut candidates {
-            if let Some(before) = candidate.known.covered {
-                let older = lines.ledger().find_id(candidate.key, before);
-                candidate.known.stored.extend(older);
-            }
-        }
+        look_up_older(lines.ledger(), &mut candidates);
         // In the order of the ledger, so that neighbours are read at once.
         candidates.sort_unstable_by_key(|candidate| candidate.known.stored.first().copied());
         for candidate in &candidates {
@@ -213,6 +208,26 @@ impl Comparison {
             }
         }
         (self.batch, self.repeats, self.reused)
+    }
+}
+
+/// Adds what the ledger's index says of ids that are beyond memory.
+fn look_up_older(ledger: &Ledger, candidates: &mut [Candidate]) {
+    let Some(before) = candidates
+        .iter()
+        .filter_map(|candidate| candidate.known.covered)
+        .max()
+    else {
+        return;
+    };
+    let keys: Vec<_> = candidates.iter().map(|candidate| candidate.key).collect();
+    let mut older: HashMap<_, Vec<_>> = HashMap::new();
+    for (key, seq) in ledger.find_ids(&keys, before) {
+        older.entry(key).or_default().push(seq);
+    }
+    for candidate in candidates {
+        let older = older.get(&candidate.key).into_iter().flatten();
+        candidate.known.stored.extend(older);
     }
 }
 
