@@ -17,13 +17,20 @@ use super::{
     report::{FileData, path_text},
     scan::Mode,
     scratch::may_be_temporary,
-    tree::{Entry, Kind, Stamp},
+    tree::{Entry, Identity, Kind, Stamp},
 };
 
 /// Paths not yet due that are looked at to find the other half of a move.
 const PARTNERS_MAX: usize = 10_000;
 
 type Cases = BTreeMap<PathBuf, Touch>;
+
+/// What is not where it was, and what is where nothing was.
+#[derive(Default)]
+struct Halves {
+    missing: HashMap<Identity, PathBuf>,
+    fresh: Vec<(PathBuf, Stamp)>,
+}
 
 impl Folder {
     /// Decides these paths; those that must wait longer go back to pending.
@@ -132,21 +139,23 @@ impl Folder {
 
     /// Moves whose halves were not connected by the system: the same file is missing here and new there.
     fn moves(&mut self, cases: &mut Cases) -> Vec<(PathBuf, PathBuf)> {
-        let mut missing = HashMap::new();
-        let mut fresh = Vec::new();
-        let others = self.pending.paths().take(PARTNERS_MAX);
-        for path in cases.keys().map(PathBuf::as_path).chain(others) {
-            match (self.tree.get(path), Stamp::look(&self.absolute(path))) {
-                (Some(before), None) => {
-                    _ = before
-                        .stamp
-                        .identity
-                        .map(|of| missing.insert(of, path.to_owned()))
-                }
-                (None, Some(now)) => fresh.push((path.to_owned(), now)),
-                _ => {}
+        let mut halves = Halves::default();
+        for path in cases.keys() {
+            self.sort_half(path, &mut halves);
+        }
+        // Among what is not yet due only the other halves are of interest.
+        let (some_missing, some_fresh) = (!halves.missing.is_empty(), !halves.fresh.is_empty());
+        for path in self.pending.paths().take(PARTNERS_MAX) {
+            let wanted = if self.tree.contains(path) {
+                some_fresh
+            } else {
+                some_missing
+            };
+            if wanted {
+                self.sort_half(path, &mut halves);
             }
         }
+        let Halves { missing, fresh } = halves;
         let mut moves = Vec::new();
         for (to, now) in fresh {
             let Some(from) = now.identity.and_then(|identity| missing.get(&identity)).cloned() else {
@@ -169,6 +178,18 @@ impl Folder {
             }
         }
         moves
+    }
+
+    fn sort_half(&self, path: &Path, halves: &mut Halves) {
+        match (self.tree.get(path), Stamp::look(&self.absolute(path))) {
+            (Some(before), None) => {
+                if let Some(identity) = before.stamp.identity {
+                    halves.missing.insert(identity, path.to_owned());
+                }
+            }
+            (None, Some(now)) => halves.fresh.push((path.to_owned(), now)),
+            _ => {}
+        }
     }
 
     fn rename(&mut self, from: &Path, to: &Path, cases: &mut Cases, now: Instant) {

@@ -4,7 +4,7 @@
 //! watches whole trees the top is registered once.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashSet},
+    collections::{BTreeMap, BTreeSet},
     io,
     path::{Path, PathBuf},
     sync::Arc,
@@ -35,7 +35,7 @@ pub(super) enum Deaf {
 /// The registrations of one folder.
 pub(super) struct Ears {
     watcher: RecommendedWatcher,
-    listening: HashSet<PathBuf>,
+    listening: BTreeSet<PathBuf>,
     deaf: BTreeMap<PathBuf, Deaf>,
     max: usize,
     /// The system said "no more": asking for each further directory would only cost time.
@@ -50,7 +50,7 @@ impl Ears {
             .map_err(|error| WatchError::Watcher(explain(&error)))?;
         Ok(Self {
             watcher,
-            listening: HashSet::new(),
+            listening: BTreeSet::new(),
             deaf: BTreeMap::new(),
             max: if max == 0 { usize::MAX } else { max },
             full: false,
@@ -99,16 +99,28 @@ impl Ears {
 
     /// A directory and what is below went away; the system's registrations went with it.
     pub(super) fn forget(&mut self, directory: &Path) {
-        self.listening.retain(|known| !known.starts_with(directory));
-        self.deaf.retain(|known, _| !known.starts_with(directory));
+        for known in self.listening_below(directory) {
+            self.listening.remove(&known);
+        }
+        if !self.deaf.is_empty() {
+            self.deaf.retain(|known, _| !known.starts_with(directory));
+        }
         self.full = false;
+    }
+
+    /// In the set's order a directory and what is below it are neighbours.
+    fn listening_below(&self, directory: &Path) -> Vec<PathBuf> {
+        let from = self.listening.range(directory.to_owned()..);
+        from.take_while(|known| known.starts_with(directory))
+            .cloned()
+            .collect()
     }
 
     /// A directory and what is below is still there and of no interest any more.
     pub(super) fn unlisten(&mut self, directory: &Path) {
-        for known in self.listening.iter().filter(|known| known.starts_with(directory)) {
-            if PER_DIRECTORY {
-                self.watcher.unwatch(known).ok(); // not registered is as good
+        if PER_DIRECTORY {
+            for known in self.listening_below(directory) {
+                self.watcher.unwatch(&known).ok(); // not registered is as good
             }
         }
         self.forget(directory);

@@ -219,7 +219,7 @@ impl Folder {
     fn plan(&mut self, now: Instant) {
         let settle = self.pending.settle();
         // Not for every path by itself: deciding looks at all that is pending.
-        let pending = self.pending.next().map(|at| at.max(now + settle / 4));
+        let pending = self.pending.next().map(|at| at.max(now + settle / 2));
         let repos = self
             .repos
             .iter()

@@ -1,7 +1,7 @@
 //! Paths of which something was heard, until they have been quiet long enough to say what happened.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
@@ -13,7 +13,7 @@ pub(super) const HOLD: Duration = Duration::from_secs(1);
 
 /// Hints that are not decided yet. Paths are relative to the folder.
 pub(super) struct Pending {
-    touches: HashMap<PathBuf, Touch>,
+    touches: BTreeMap<PathBuf, Touch>,
     links: Vec<Link>,
     settle: Duration,
 }
@@ -21,7 +21,7 @@ pub(super) struct Pending {
 impl Pending {
     pub(super) fn new(settle: Duration) -> Self {
         Self {
-            touches: HashMap::new(),
+            touches: BTreeMap::new(),
             links: Vec::new(),
             settle,
         }
@@ -76,10 +76,10 @@ impl Pending {
 
     /// Everything below a directory that was renamed happened at its new name, or at both.
     pub(super) fn follow(&mut self, from: &Path, to: &Path) {
+        let inside = |path: &Path| path.strip_prefix(from).map(|inside| to.join(inside)).ok();
         let moved: Vec<_> = self
-            .touches
-            .iter()
-            .filter_map(|(path, touch)| Some((to.join(path.strip_prefix(from).ok()?), touch.clone())))
+            .below(from)
+            .filter_map(|(path, touch)| Some((inside(path)?, touch.clone())))
             .collect();
         for (path, touch) in moved {
             self.touch(path, touch);
@@ -93,9 +93,18 @@ impl Pending {
 
     /// Takes everything below a directory, due or not.
     pub(super) fn take_below(&mut self, directory: &Path) -> Vec<(PathBuf, Touch)> {
-        self.touches
-            .extract_if(|path, _| path.starts_with(directory) && path != directory)
+        let below: Vec<PathBuf> = self.below(directory).map(|(path, _)| path.clone()).collect();
+        below
+            .iter()
+            .filter_map(|path| self.touches.remove_entry(path))
             .collect()
+    }
+
+    /// In the map's order a directory and what is below it are neighbours.
+    fn below(&self, directory: &Path) -> impl Iterator<Item = (&PathBuf, &Touch)> {
+        let from = self.touches.range(directory.to_owned()..);
+        from.take_while(move |(path, _)| path.starts_with(directory))
+            .filter(move |(path, _)| *path != directory)
     }
 
     /// Takes what has been quiet long enough, and the renames that concern it. Both ends of a rename settle together.
@@ -117,7 +126,10 @@ impl Pending {
 
     /// Takes everything.
     pub(super) fn take_all(&mut self) -> (Vec<(PathBuf, Touch)>, Vec<Link>) {
-        (self.touches.drain().collect(), std::mem::take(&mut self.links))
+        (
+            std::mem::take(&mut self.touches).into_iter().collect(),
+            std::mem::take(&mut self.links),
+        )
     }
 
     /// When there is something to decide.

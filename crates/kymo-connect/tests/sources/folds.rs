@@ -127,7 +127,7 @@ fn cases() -> u32 {
     std::env::var("PROPTEST_CASES")
         .ok()
         .and_then(|text| text.parse().ok())
-        .unwrap_or(24)
+        .unwrap_or(16)
 }
 
 proptest! {

@@ -55,6 +55,25 @@ fn a_limit_met_while_running_is_said_and_so_is_its_end() {
     assert!(rig.status().problem.is_none());
 }
 
+#[cfg(unix)]
+#[test]
+fn a_folder_we_may_not_read_is_said_and_the_others_are_watched() {
+    use std::os::unix::fs::PermissionsExt;
+    let ground = Ground::with(&["open/a.txt", "locked/b.txt"]);
+    let locked = ground.path("locked");
+    fs::set_permissions(&locked, fs::Permissions::from_mode(0)).unwrap();
+    if fs::read_dir(&locked).is_ok() {
+        eprintln!("skipped: for this user no folder is locked");
+        return;
+    }
+    let rig = ground.watch();
+    let limited = rig.until("watch.limited", |seen| seen.kind == "watch.limited");
+    assert!(limited.text("message").contains("permission denied"));
+    rig.write("open/a.txt", "two\n");
+    rig.until_told("modified open/a.txt +1 -1");
+    fs::set_permissions(&locked, fs::Permissions::from_mode(0o700)).unwrap();
+}
+
 #[test]
 fn a_folder_that_goes_away_and_comes_back_is_watched_again() {
     let rig = Ground::with(&["a.txt", "sub/b.txt"]).watch();
