@@ -240,8 +240,29 @@ impl IntoResponse for ApiError {
     }
 }
 
-/// Status of an answer in which nothing was stored and every record was refused.
-pub(crate) const NOTHING_STORED: StatusCode = StatusCode::UNPROCESSABLE_ENTITY;
+/// Status of answers that are no refusals of a whole request.
+pub(crate) mod answers {
+    use axum::http::StatusCode;
+
+    /// The connection speaks WebSocket from here on.
+    pub(crate) const UPGRADED: StatusCode = StatusCode::SWITCHING_PROTOCOLS;
+    /// Something was stored or known, or nothing was asked for.
+    pub(crate) const STORED: StatusCode = StatusCode::OK;
+    /// Every record was refused.
+    pub(crate) const NOTHING_STORED: StatusCode = StatusCode::UNPROCESSABLE_ENTITY;
+    /// Every record was over the rate of its source.
+    pub(crate) const LIMITED: StatusCode = StatusCode::TOO_MANY_REQUESTS;
+    /// There is something new.
+    pub(crate) const MADE: StatusCode = StatusCode::CREATED;
+    /// It will be done.
+    pub(crate) const BEGUN: StatusCode = StatusCode::ACCEPTED;
+    /// There is nothing to say.
+    pub(crate) const SILENCE: StatusCode = StatusCode::NO_CONTENT;
+    /// The browser goes on elsewhere.
+    pub(crate) const ELSEWHERE: StatusCode = StatusCode::SEE_OTHER;
+    /// The browser has it already.
+    pub(crate) const UNCHANGED: StatusCode = StatusCode::NOT_MODIFIED;
+}
 
 impl From<PublishError> for ApiError {
     fn from(error: PublishError) -> Self {

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::{
     app::App,
-    error::ApiError,
+    error::{ApiError, answers},
     page,
     params::{Parameter, Params},
 };
@@ -33,7 +33,7 @@ pub(crate) async fn make_code(
     let url = app
         .login_url()
         .map_err(|error| ApiError::new("internal", error.to_string()))?;
-    Ok((StatusCode::CREATED, Json(json!({ "url": url }))))
+    Ok((answers::MADE, Json(json!({ "url": url }))))
 }
 
 /// `GET /login`
@@ -47,7 +47,7 @@ pub(crate) async fn login(
     let code = params.get("code").unwrap_or_default();
     // Looking ahead is not entering: the code must be good still when a person comes.
     if method == Method::HEAD || is_prefetch(&headers) {
-        return Ok(StatusCode::NO_CONTENT.into_response());
+        return Ok(answers::SILENCE.into_response());
     }
     if !app.auth.codes.redeem(code, Instant::now()) {
         let status = ApiError::new("login_code_used", "").status();
@@ -58,7 +58,7 @@ pub(crate) async fn login(
         (header::LOCATION, HeaderValue::from_static("/")),
         (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
     ];
-    Ok((StatusCode::SEE_OTHER, entered).into_response())
+    Ok((answers::ELSEWHERE, entered).into_response())
 }
 
 fn is_prefetch(headers: &HeaderMap) -> bool {

@@ -3,9 +3,11 @@ use std::io::Read;
 
 use axum::{
     body::{Body, Bytes},
-    http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header},
+    http::{HeaderMap, HeaderName, HeaderValue, Response, header},
     response::{Html, IntoResponse},
 };
+
+use crate::error::answers;
 
 /// One file of the page.
 struct File {
@@ -54,7 +56,7 @@ impl File {
             .get(header::IF_NONE_MATCH)
             .is_some_and(|tag| tag == self.tag)
         {
-            return StatusCode::NOT_MODIFIED.into_response();
+            return answers::UNCHANGED.into_response();
         }
         let is_named_by_content = self.path.starts_with("assets/");
         let cache = if is_named_by_content {
@@ -164,7 +166,7 @@ mod tests {
             TEXT
         );
         let known = file.serve(&headers(header::IF_NONE_MATCH, "\"1f\""));
-        assert_eq!(known.status(), StatusCode::NOT_MODIFIED);
+        assert_eq!(known.status(), answers::UNCHANGED);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use std::{
 use axum::{
     Router,
     body::Body,
-    http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header},
+    http::{HeaderMap, HeaderValue, Method, Request, Response, header},
     response::IntoResponse,
 };
 use futures_util::FutureExt;
@@ -28,7 +28,7 @@ use crate::{
     app::{App, Application, Counts, Parts},
     auth::Auth,
     budget::Budget,
-    error::ApiError,
+    error::{ApiError, answers},
     gate::{Entry, Gate},
     routes,
     settings::ServerSettings,
@@ -225,7 +225,7 @@ async fn enter(entry: Entry, router: Router, request: Request<Incoming>) -> Resp
         return route(router, request).await;
     };
     let mut response = if request.method() == Method::OPTIONS {
-        StatusCode::NO_CONTENT.into_response()
+        answers::SILENCE.into_response()
     } else {
         route(router, request).await
     };

@@ -4,7 +4,10 @@ use kymo_event::Seq;
 use kymo_hub::Scope;
 use serde_json::{Value, json};
 
-use crate::{app::App, error::ApiError};
+use crate::{
+    app::App,
+    error::{ApiError, answers},
+};
 
 /// `GET /api/v1/status`
 pub(crate) async fn status(State(app): State<App>, headers: HeaderMap) -> Result<Json<Value>, ApiError> {
@@ -36,5 +39,5 @@ pub(crate) async fn stop(
     let caller = app.auth.require(&headers, Scope::Admin)?;
     tracing::info!(by = %caller.principal.name, "asked to stop");
     app.parts.stop.cancel();
-    Ok((StatusCode::ACCEPTED, Json(json!({ "stopping": true }))))
+    Ok((answers::BEGUN, Json(json!({ "stopping": true }))))
 }

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use crate::{
     app::App,
     auth::{TokenError, TokenInfo},
-    error::ApiError,
+    error::{ApiError, answers},
 };
 
 /// The body of a command.
@@ -62,7 +62,7 @@ pub(crate) async fn create(
     let info = app.auth.tokens.list().into_iter().find(|info| info.name == name);
     let mut answer = info.as_ref().map_or_else(|| json!({ "name": name }), describe);
     answer["token"] = token.into();
-    Ok((StatusCode::CREATED, Json(answer)))
+    Ok((answers::MADE, Json(answer)))
 }
 
 /// `DELETE`

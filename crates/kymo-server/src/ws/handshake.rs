@@ -1,12 +1,12 @@
 //! The opening handshake (RFC 6455, section 4.2).
 use axum::{
     body::Body,
-    http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Version, header},
+    http::{HeaderMap, HeaderName, HeaderValue, Request, Response, Version, header},
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
 use sha1::{Digest, Sha1};
 
-use crate::error::ApiError;
+use crate::error::{ApiError, answers};
 
 const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
@@ -30,7 +30,7 @@ pub(crate) fn answer(request: &Request<Body>) -> Result<Response<Body>, ApiError
     let key = headers.get(header::SEC_WEBSOCKET_KEY).filter(|key| is_key(key));
     let key = key.ok_or_else(|| refused("Sec-WebSocket-Key must be 16 bytes in base64"))?;
     let mut response = Response::new(Body::empty());
-    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+    *response.status_mut() = answers::UPGRADED;
     let answer = response.headers_mut();
     answer.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
     answer.insert(header::UPGRADE, HeaderValue::from_static("websocket"));

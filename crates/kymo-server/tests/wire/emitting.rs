@@ -158,6 +158,25 @@ async fn what_is_no_event_is_refused_with_a_code_that_says_why() {
     server.end().await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_large_array_is_one_batch() {
+    let server = Running::start().await;
+    let event = format!("{{\"type\":\"a\",\"data\":\"{}\"}}", "x".repeat(300));
+    let array = format!("[{}]", vec![event.as_str(); 8000].join(","));
+    assert!(array.len() > 2 << 20);
+    let receipt = server.emit(&array).await.json();
+    assert_eq!(
+        (&receipt["accepted"], &receipt["first"], &receipt["last"]),
+        (&json!(8000), &json!(1), &json!(8000))
+    );
+    let broken = server.emit(array.replacen('x', "\\q", 1)).await;
+    assert_eq!(
+        (broken.status, broken.rejected()),
+        (422, vec!["invalid_json".to_owned()])
+    );
+    server.end().await;
+}
+
 #[tokio::test]
 async fn an_empty_array_stores_nothing_and_refuses_nothing() {
     let server = Running::start().await;
