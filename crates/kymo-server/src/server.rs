@@ -13,7 +13,7 @@ use axum::{
     http::{HeaderMap, HeaderValue, Method, Request, Response, header},
     response::IntoResponse,
 };
-use futures_util::FutureExt;
+use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
@@ -191,7 +191,8 @@ async fn serve_connection(stream: TcpStream, app: App, router: Router) {
         debug!(%error, "a connection ended before it began");
         return;
     }
-    let closing = app.closing.clone();
+    // Asked only when it was woken: what all connections wait for together is touched once by each.
+    let mut closing = FuturesUnordered::from_iter([app.closing.clone().cancelled_owned()]);
     let service = service_fn(move |request| answer(app.clone(), router.clone(), request));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -201,7 +202,7 @@ async fn serve_connection(stream: TcpStream, app: App, router: Router) {
     let mut connection = std::pin::pin!(connection);
     let served = tokio::select! {
         served = connection.as_mut() => served,
-        () = closing.cancelled() => {
+        Some(()) = closing.next() => {
             connection.as_mut().graceful_shutdown();
             connection.await
         }

@@ -11,7 +11,11 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use bytes::Bytes;
-use futures_util::stream;
+use futures_util::{
+    FutureExt, StreamExt,
+    future::BoxFuture,
+    stream::{self, FuturesUnordered},
+};
 use kymo_event::{LedgerId, Seq};
 use kymo_hub::{Delivery, From, Scope, SubscribeRequest, Subscriber};
 use tokio::time::{Instant, Sleep, sleep};
@@ -95,11 +99,11 @@ pub(crate) async fn follow(
     let first = greeting(&ledger, &subscriber, hub.ledger().head());
     let follower = Follower {
         _open: app.counts.streams.enter(),
-        app,
-        caller,
         subscriber,
         first: Some(first),
         comment: Box::pin(sleep(COMMENT_EVERY)),
+        ends: ends(&app, &caller),
+        closing: false,
         over: false,
     };
     let body = Body::from_stream(stream::unfold(follower, Follower::next));
@@ -145,13 +149,31 @@ fn greeting(ledger: &LedgerId, subscriber: &Subscriber, head: Option<Seq>) -> By
     format!("retry: {retry}\n\nevent: subscribed\ndata: {data}\n\n").into()
 }
 
+/// Why a stream ends, from our side.
+enum End {
+    /// The server is shutting down.
+    Closing,
+    /// The token was revoked.
+    Revoked,
+}
+
+// Kept for the whole stream: what all streams wait for together is touched once, not at every event.
+fn ends(app: &App, caller: &Caller) -> FuturesUnordered<BoxFuture<'static, End>> {
+    let closing = app.closing.clone().cancelled_owned();
+    let revoked = caller.revoked.clone().cancelled_owned();
+    FuturesUnordered::from_iter([
+        closing.map(|()| End::Closing).boxed(),
+        revoked.map(|()| End::Revoked).boxed(),
+    ])
+}
+
 /// One stream and its reader.
 struct Follower {
-    app: App,
-    caller: Arc<Caller>,
     subscriber: Subscriber,
     first: Option<Bytes>,
     comment: Pin<Box<Sleep>>,
+    ends: FuturesUnordered<BoxFuture<'static, End>>,
+    closing: bool,
     over: bool,
     _open: Open,
 }
@@ -169,26 +191,31 @@ impl Follower {
     }
 
     async fn piece(&mut self) -> Bytes {
-        // In memory already: no timer needs to be looked at.
-        if let Some(delivery) = self.subscriber.try_next() {
-            return self.message(delivery);
-        }
-        let delivery = tokio::select! {
-            delivery = self.subscriber.next() => delivery,
-            () = &mut self.comment => {
-                self.comment.as_mut().reset(Instant::now() + COMMENT_EVERY);
-                return Bytes::from_static(b": still here\n\n");
+        loop {
+            // In memory already: no timer needs to be looked at, and a closing server gives it before it ends.
+            if let Some(delivery) = self.subscriber.try_next() {
+                return self.message(delivery);
             }
-            () = self.app.closing.cancelled() => Delivery::Closing { cursor: None },
-            () = self.caller.revoked.cancelled() => {
-                self.over = true;
-                Delivery::Failed {
-                    code: "unauthorized",
-                    message: "the token was revoked".into(),
+            if self.closing {
+                return self.message(Delivery::Closing { cursor: None });
+            }
+            tokio::select! {
+                delivery = self.subscriber.next() => return self.message(delivery),
+                Some(end) = self.ends.next() => match end {
+                    End::Closing => self.closing = true,
+                    End::Revoked => return self.revoked(),
+                },
+                () = &mut self.comment => {
+                    self.comment.as_mut().reset(Instant::now() + COMMENT_EVERY);
+                    return Bytes::from_static(b": still here\n\n");
                 }
             }
-        };
-        self.message(delivery)
+        }
+    }
+
+    fn revoked(&mut self) -> Bytes {
+        self.over = true;
+        error(&ApiError::new("unauthorized", "the token was revoked"))
     }
 
     fn message(&mut self, delivery: Delivery) -> Bytes {
@@ -217,12 +244,14 @@ impl Follower {
                 Bytes::from_static(b"event: closing\ndata: {\"op\":\"closing\"}\n\n")
             }
             // The hub tries again by itself; nothing is lost.
-            Delivery::Failed { code, message } => {
-                let mut out = b"event: error\ndata: {\"op\":\"error\",".to_vec();
-                ApiError::new(code, message).write_fields(&mut out);
-                out.extend_from_slice(b"}\n\n");
-                out.into()
-            }
+            Delivery::Failed { code, message } => error(&ApiError::new(code, message)),
         }
     }
+}
+
+fn error(error: &ApiError) -> Bytes {
+    let mut out = b"event: error\ndata: {\"op\":\"error\",".to_vec();
+    error.write_fields(&mut out);
+    out.extend_from_slice(b"}\n\n");
+    out.into()
 }

@@ -68,6 +68,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 break end;
             }
         };
+        // What was read is stored, also if the peer did not wait for the answer.
+        let _ = timeout(PROMISES_WITHIN, self.talk.answers()).await;
         match end {
             End::Gone => {}
             End::Asked(code) => self.goodbye(Fault::echo(code)).await,
@@ -148,10 +150,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         }
     }
 
-    // What was acknowledged or is about to be, and what readers have coming, is sent; then they are told.
+    // What readers have coming is sent; then they are told.
     async fn keep_promises(mut self) {
         let _ = timeout(PROMISES_WITHIN, async {
-            self.talk.answers().await;
             loop {
                 let pulled = self.talk.feeds.pull(&mut self.talk.outbox);
                 if pulled.is_err() || self.talk.outbox.is_empty() {

@@ -200,6 +200,32 @@ async fn emits_of_a_socket_do_not_wait_for_each_other_and_keep_their_order() {
 }
 
 #[tokio::test]
+async fn what_was_sent_before_a_close_is_stored_and_acknowledged() {
+    let server = Running::start().await;
+    let mut client = Ws::connect(&server).await;
+    for n in 0..50 {
+        client
+            .send(&json!({"op":"emit","ref":n,"events":[{"type":"a","data":n}]}))
+            .await;
+    }
+    soon(client.stream.close(None)).await.expect("it is sent");
+    let mut acknowledged = 0;
+    while let Some(message) = client.message().await {
+        acknowledged += usize::from(message.to_text().is_ok_and(|text| text.contains("\"ack\"")));
+    }
+    assert_eq!(acknowledged, 50);
+    // A peer that goes without a word is no other case.
+    let mut gone = Ws::connect(&server).await;
+    gone.send(&json!({"op":"emit","events":[{"type":"a","data":"last"}]}))
+        .await;
+    drop(gone);
+    while server.lines("type:a").await.len() < 51 {
+        tokio::task::yield_now().await;
+    }
+    server.end().await;
+}
+
+#[tokio::test]
 async fn what_cannot_be_understood_is_refused_and_the_talk_goes_on() {
     let server = Running::start().await;
     let mut client = Ws::connect(&server).await;
