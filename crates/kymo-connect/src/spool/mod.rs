@@ -11,6 +11,7 @@
 //! A line without an id gets one made of the claim's name and its line number, so that a crash between emitting and
 //! removing repeats nothing. What cannot be read or is refused is kept in `<data>/quarantine/` and reported.
 
+mod claims;
 mod taking;
 mod writer;
 

@@ -3,8 +3,7 @@
 //! A claimed file is removed only when all its events are durable; until then a crash costs a second reading.
 
 use std::{
-    collections::{BTreeMap, HashSet},
-    ffi::OsStr,
+    collections::HashSet,
     fs::{self, File},
     io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write},
     path::{Path, PathBuf},
@@ -18,6 +17,7 @@ use kymo_event::{
 };
 use tokio_util::sync::CancellationToken;
 
+use super::claims::{claim_all, writer_of};
 use crate::{Outlet, Refused};
 
 /// How long a writer that cannot lock may take between opening and closing.
@@ -27,8 +27,6 @@ const BATCH_EVENTS: usize = 1_000;
 const BATCH_BYTES: usize = 1 << 20;
 /// A line beyond this is not read into memory.
 const LINE_BYTES_MAX: u64 = 8 << 20;
-/// So many files are open at once; the rest waits for the next sweep.
-const FILES_MAX: usize = 200;
 /// So many refusals are named in the report; all are kept.
 const NAMED_MAX: usize = 10;
 
@@ -87,76 +85,6 @@ async fn sweep(spool: &Path, outlet: &dyn Outlet) {
 
 fn left_for_later(path: &Path, error: &io::Error) {
     tracing::warn!(path = %path.display(), %error, "spool is left for later");
-}
-
-/// What was claimed before, in the order it was claimed, then what is claimed now, oldest first.
-fn claim_all(spool: &Path) -> Vec<PathBuf> {
-    let Ok(listing) = fs::read_dir(spool) else {
-        return Vec::new(); // nobody has spooled yet
-    };
-    let (mut claimed, mut fresh) = (BTreeMap::new(), BTreeMap::new());
-    for entry in listing.flatten() {
-        let path = entry.path();
-        match path.extension().and_then(|extension| extension.to_str()) {
-            Some("taking") => _ = claimed.insert((claim_of(&path).to_owned(), path.clone()), path),
-            Some("jsonl") => {
-                let written = entry.metadata().and_then(|metadata| metadata.modified()).ok();
-                fresh.insert((written, path.clone()), path);
-            }
-            _ => {}
-        }
-    }
-    let room = FILES_MAX.saturating_sub(claimed.len());
-    let fresh = fresh.into_values().take(room).filter_map(|path| claim(&path));
-    claimed.into_values().take(FILES_MAX).chain(fresh).collect()
-}
-
-/// `<name>` of `<name>.<claim>.taking`: the same for everything one writer wrote.
-fn writer_of(claimed: &Path) -> &OsStr {
-    claimed
-        .file_stem()
-        .map(Path::new)
-        .and_then(Path::file_stem)
-        .unwrap_or_default()
-}
-
-/// `<claim>` of `<name>.<claim>.taking`; later claims sort after earlier ones.
-fn claim_of(claimed: &Path) -> &OsStr {
-    claimed
-        .file_stem()
-        .map(Path::new)
-        .and_then(Path::extension)
-        .unwrap_or_default()
-}
-
-/// Renames to a name nobody writes to and no earlier claim had.
-fn claim(path: &Path) -> Option<PathBuf> {
-    let mut name = path.file_stem()?.to_owned();
-    name.push(format!(".{}.taking", uuid::Uuid::now_v7().simple()));
-    let claimed = path.with_file_name(name);
-    match fs::rename(path, &claimed) {
-        Ok(()) => Some(claimed),
-        Err(error) => {
-            tracing::warn!(path = %path.display(), %error, "spool cannot be claimed");
-            None
-        }
-    }
-}
-
-/// Whether a path still names the open file.
-pub(super) fn is_still_at(file: &File, path: &Path) -> bool {
-    let (Ok(here), Ok(there)) = (file.metadata(), fs::metadata(path)) else {
-        return false;
-    };
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::MetadataExt;
-        (here.dev(), here.ino()) == (there.dev(), there.ino())
-    }
-    #[cfg(not(unix))]
-    {
-        here.created().ok() == there.created().ok()
-    }
 }
 
 /// A claimed file on its way in.

@@ -10,7 +10,7 @@ use std::{
 
 use serde_json::value::RawValue;
 
-use super::taking::is_still_at;
+use super::claims::is_still_at;
 use crate::clock;
 
 /// Appends events to this process's own spool file. Events get an id and a time here if they have none, so that they

@@ -4,7 +4,7 @@
 //! was; a file whose name was taken by another one is modified: that is what makes an editor's save one change.
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::BTreeMap,
     path::{Path, PathBuf},
     time::{Instant, SystemTime},
 };
@@ -17,20 +17,11 @@ use super::{
     report::{FileData, path_text},
     scan::Mode,
     scratch::may_be_temporary,
-    tree::{Entry, Identity, Kind, Stamp},
+    tree::{Entry, Kind, Stamp},
 };
 
-/// Paths not yet due that are looked at to find the other half of a move.
-const PARTNERS_MAX: usize = 10_000;
-
-type Cases = BTreeMap<PathBuf, Touch>;
-
-/// What is not where it was, and what is where nothing was.
-#[derive(Default)]
-struct Halves {
-    missing: HashMap<Identity, PathBuf>,
-    fresh: Vec<(PathBuf, Stamp)>,
-}
+/// Paths that have settled, with what was heard of them.
+pub(super) type Cases = BTreeMap<PathBuf, Touch>;
 
 impl Folder {
     /// Decides these paths; those that must wait longer go back to pending.
@@ -57,39 +48,6 @@ impl Folder {
         }
     }
 
-    /// We may look before we are told: what is gone without its going having been heard waits for the hint, which says
-    /// whether it was renamed. What it was renamed from or to waits with it.
-    fn wait_for_hints(&mut self, cases: &mut Cases, links: &mut Vec<Link>, now: Instant) {
-        let may_wait = |touch: &Touch| now < touch.first + HOLD;
-        let concerns = |path: &Path| self.tree.contains(path) || links.iter().any(|link| link.to == path);
-        let mut early: HashSet<PathBuf> = cases
-            .iter()
-            .filter(|(path, touch)| touch.gone != Some(true) && may_wait(touch) && concerns(path))
-            .filter(|(path, _)| Stamp::look(&self.absolute(path)).is_none())
-            .map(|(path, _)| path.clone())
-            .collect();
-        if early.is_empty() {
-            return;
-        }
-        for link in links.iter().chain(links.iter().rev()) {
-            for (one, other) in [(&link.from, &link.to), (&link.to, &link.from)] {
-                if early.contains(one) && cases.get(other).is_some_and(may_wait) {
-                    early.insert(other.clone());
-                }
-            }
-        }
-        for link in links.extract_if(.., |link| early.contains(&link.from) || early.contains(&link.to)) {
-            self.pending.link(link);
-        }
-        for path in early {
-            let Some(mut touch) = cases.remove(&path) else {
-                continue;
-            };
-            touch.hold = Some(now + self.pending.settle());
-            self.pending.touch(path, touch);
-        }
-    }
-
     /// What was heard of files in a directory that is gone belongs to its going.
     fn add_what_was_in_removed_directories(&mut self, cases: &mut Cases) {
         let gone: Vec<PathBuf> = cases
@@ -105,181 +63,6 @@ impl Folder {
         for directory in gone {
             cases.extend(self.pending.take_below(&directory));
         }
-    }
-
-    /// Where things came from, over all steps: after `a → b → c` it is `a → c`.
-    fn origins(&self, links: &[Link]) -> Vec<(PathBuf, PathBuf)> {
-        let mut origins: Vec<(PathBuf, PathBuf)> = Vec::new();
-        for link in links {
-            match origins.iter().rposition(|(_, to)| *to == link.from) {
-                Some(known) => origins[known].1.clone_from(&link.to),
-                None => origins.push((link.from.clone(), link.to.clone())),
-            }
-        }
-        origins.retain(|(from, to)| from != to && self.is_rename(from, to));
-        origins.sort_by_key(|(from, _)| {
-            !self
-                .tree
-                .get(from)
-                .is_some_and(|entry| entry.stamp.is_directory())
-        });
-        origins
-    }
-
-    /// Whether what was at `from` is at `to` now. If `from` is there again, the file kept its name and got a copy.
-    fn is_rename(&self, from: &Path, to: &Path) -> bool {
-        let (Some(before), Some(now)) = (self.tree.get(from), Stamp::look(&self.absolute(to))) else {
-            return false;
-        };
-        before.stamp.kind == now.kind
-            && before.stamp.identity == now.identity
-            && Stamp::look(&self.absolute(from)).is_none()
-            && !self.leave_out(to, now.is_directory())
-    }
-
-    /// Moves whose halves were not connected by the system: the same file is missing here and new there.
-    fn moves(&mut self, cases: &mut Cases) -> Vec<(PathBuf, PathBuf)> {
-        let mut halves = Halves::default();
-        for path in cases.keys() {
-            self.sort_half(path, &mut halves);
-        }
-        // Among what is not yet due only the other halves are of interest.
-        let (some_missing, some_fresh) = (!halves.missing.is_empty(), !halves.fresh.is_empty());
-        for path in self.pending.paths().take(PARTNERS_MAX) {
-            let wanted = if self.tree.contains(path) {
-                some_fresh
-            } else {
-                some_missing
-            };
-            if wanted {
-                self.sort_half(path, &mut halves);
-            }
-        }
-        let Halves { missing, fresh } = halves;
-        let mut moves = Vec::new();
-        for (to, now) in fresh {
-            let Some(from) = now.identity.and_then(|identity| missing.get(&identity)).cloned() else {
-                continue;
-            };
-            let same = self
-                .tree
-                .get(&from)
-                .is_some_and(|before| before.stamp.is_same_file(&now));
-            if same
-                && (cases.contains_key(&from) || cases.contains_key(&to))
-                && !self.leave_out(&to, now.is_directory())
-            {
-                cases.extend(
-                    [&from, &to]
-                        .into_iter()
-                        .filter_map(|path| self.pending.take(path)),
-                );
-                moves.push((from, to));
-            }
-        }
-        moves
-    }
-
-    fn sort_half(&self, path: &Path, halves: &mut Halves) {
-        match (self.tree.get(path), Stamp::look(&self.absolute(path))) {
-            (Some(before), None) => {
-                if let Some(identity) = before.stamp.identity {
-                    halves.missing.insert(identity, path.to_owned());
-                }
-            }
-            (None, Some(now)) => halves.fresh.push((path.to_owned(), now)),
-            _ => {}
-        }
-    }
-
-    fn rename(&mut self, from: &Path, to: &Path, cases: &mut Cases, now: Instant) {
-        let at = cases.get(to).or(cases.get(from)).map_or(now, |touch| touch.last);
-        let Some(entry) = self.tree.get(from) else { return };
-        if entry.stamp.is_directory() {
-            self.rename_directory(from, to, cases, at);
-            self.look_at(to, Mode::Report, now);
-        } else {
-            let touch = cases.remove(to);
-            self.rename_file(from, to, touch.as_ref(), at);
-        }
-        cases.remove(from);
-    }
-
-    fn rename_directory(&mut self, from: &Path, to: &Path, cases: &mut Cases, at: Instant) {
-        let mut files = 0;
-        let replaced = self.tree.take_subtree(to);
-        let moved = self.tree.take_subtree(from);
-        for (path, entry) in moved {
-            let inside = path
-                .strip_prefix(from)
-                .expect("the subtree is below its directory");
-            files += u64::from(!entry.stamp.is_directory());
-            self.tree.set(
-                if inside.as_os_str().is_empty() {
-                    to.to_owned()
-                } else {
-                    to.join(inside)
-                },
-                entry,
-            );
-        }
-        // Gone are only those whose names were not taken by another file.
-        for (path, entry) in replaced.iter().filter(|(_, entry)| !entry.stamp.is_directory()) {
-            self.memory.forget(entry.slot);
-            if self.tree.get(path).is_none_or(|taken| taken.stamp.is_directory()) {
-                self.say_removed(path, entry, at);
-            }
-        }
-        let old = self.absolute(from);
-        self.rules.forget(&old);
-        self.ears.forget(&old);
-        self.pending.follow(from, to);
-        for (path, touch) in cases
-            .iter()
-            .filter(|(path, _)| path.starts_with(from) && *path != from)
-        {
-            let inside = path.strip_prefix(from).expect("just asked");
-            self.pending.touch(to.join(inside), touch.clone());
-        }
-        cases.remove(to);
-        let data = FileData {
-            from: Some(path_text(from).0),
-            directory: true,
-            files: Some(files),
-            ..FileData::default()
-        };
-        self.say_file("file.renamed", to, data, at);
-    }
-
-    fn rename_file(&mut self, from: &Path, to: &Path, touch: Option<&Touch>, at: Instant) {
-        if self.tree.get(to).is_some_and(|known| known.stamp.is_directory()) {
-            self.remove(to, at);
-        }
-        let replaced = self.tree.remove(to);
-        self.memory.forget(replaced.as_ref().and_then(|entry| entry.slot));
-        let Some(before) = self.tree.remove(from) else {
-            return;
-        };
-        let Some(stamp) = Stamp::look(&self.absolute(to)) else {
-            return;
-        };
-        let mut data = FileData {
-            from: Some(path_text(from).0),
-            replaced: replaced.is_some(),
-            ..FileData::default()
-        };
-        let unchanged = stamp == before.stamp
-            && touch.is_none_or(|touch| touch.evidence != Evidence::Written || touch.open.is_none());
-        if unchanged {
-            fill(&mut data, &before);
-            self.tree.set(to.to_owned(), before);
-        } else {
-            let content = self.content(to, &stamp);
-            self.count_lines(&mut data, Some(&before), &content);
-            self.memory.forget(before.slot);
-            self.keep(to, stamp, content);
-        }
-        self.say_file("file.renamed", to, data, at);
     }
 
     fn decide_one(&mut self, path: PathBuf, touch: Touch, now: Instant) {
@@ -328,7 +111,7 @@ impl Folder {
         self.remove(&path, touch.last);
     }
 
-    fn remove(&mut self, path: &Path, at: Instant) {
+    pub(super) fn remove(&mut self, path: &Path, at: Instant) {
         let absolute = self.absolute(path);
         let mut removed = self.tree.take_subtree(path);
         removed.reverse();
@@ -384,7 +167,7 @@ impl Folder {
         self.say_file("file.modified", path, data, touch.last);
     }
 
-    fn content(&self, path: &Path, stamp: &Stamp) -> Content {
+    pub(super) fn content(&self, path: &Path, stamp: &Stamp) -> Content {
         if stamp.kind != Kind::File {
             return Content::default();
         }
@@ -393,7 +176,7 @@ impl Folder {
     }
 
     /// Lines added and removed since `before` (`None`: there was nothing), where both versions are known.
-    fn count_lines(&self, data: &mut FileData<'_>, before: Option<&Entry>, content: &Content) {
+    pub(super) fn count_lines(&self, data: &mut FileData<'_>, before: Option<&Entry>, content: &Content) {
         if content.line_count().is_none() {
             return;
         }
@@ -418,7 +201,7 @@ impl Folder {
     }
 
     /// Reports a change, if it is among those reported one by one.
-    fn say_file(&mut self, kind: &'static str, path: &Path, mut data: FileData<'_>, at: Instant) {
+    pub(super) fn say_file(&mut self, kind: &'static str, path: &Path, mut data: FileData<'_>, at: Instant) {
         if !self.allowance.take(kind, Instant::now()) {
             return;
         }
@@ -438,7 +221,7 @@ impl Folder {
 }
 
 /// What is known of a version.
-fn fill(data: &mut FileData<'_>, entry: &Entry) {
+pub(super) fn fill(data: &mut FileData<'_>, entry: &Entry) {
     if entry.stamp.is_directory() {
         return;
     }

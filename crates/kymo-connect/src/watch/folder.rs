@@ -2,7 +2,8 @@
 //!
 //! The system's watcher only hints; a [`Folder`] looks for itself and compares with the [`Tree`](super::tree::Tree).
 //! A hint too many costs a look, and a lost one is made good by the next look everywhere. `scan` looks at directories,
-//! `decide` says what happened to paths that have settled; this file is the life of the whole.
+//! `renames` and `decide` say what happened to paths that have settled, `repositories` what happened in git, `root` what
+//! became of the folder itself; this file is when each of them has its turn.
 
 use std::{
     path::{Path, PathBuf},
@@ -17,7 +18,7 @@ use super::{
     WatchError, WatchSettings, WatchStatus,
     allowance::Allowance,
     ears::Ears,
-    hints::{Evidence, HintBox, Hints, Link, Touch},
+    hints::{HintBox, Hints, Link, Touch},
     pending::Pending,
     report::Reporter,
     repositories::Followed,
@@ -47,9 +48,9 @@ pub(super) struct Folder {
     /// Work trees that have a `.git` which is no repository yet, with the second it was first seen.
     pub(super) becoming: Vec<(PathBuf, i64)>,
     pub(super) repos: Vec<Followed>,
-    others: Vec<PathBuf>,
-    root_stamp: Option<Stamp>,
-    root_touched: bool,
+    pub(super) others: Vec<PathBuf>,
+    pub(super) root_stamp: Option<Stamp>,
+    pub(super) root_touched: bool,
     overflowed: bool,
     pub(super) limited: Option<(usize, Instant)>,
     pub(super) failed: Option<String>,
@@ -244,70 +245,6 @@ impl Folder {
         }
         self.sum_up_burst(now, true);
         self.say("watch.stopped", Level::Info, json!({"events": self.events}));
-    }
-
-    fn check_root(&mut self, now: Instant) {
-        if !std::mem::take(&mut self.root_touched) && self.failed.is_none() {
-            return;
-        }
-        let stamp = Stamp::look(&self.root).filter(Stamp::is_directory);
-        let identity = |stamp: Option<Stamp>| stamp.and_then(|stamp| stamp.identity);
-        match (&self.failed, stamp) {
-            (None, None) => self.lose_root(now),
-            (None, Some(_)) if identity(stamp) != identity(self.root_stamp) => {
-                self.lose_root(now);
-                self.regain_root(stamp, now);
-            }
-            (Some(_), Some(_)) => self.regain_root(stamp, now),
-            _ => {}
-        }
-    }
-
-    fn lose_root(&mut self, now: Instant) {
-        let message = format!(
-            "the folder {} is gone: nothing is watched until it is back",
-            self.reporter.folder()
-        );
-        for (path, entry) in self.tree.take_subtree(Path::new("")) {
-            if !entry.stamp.is_directory() {
-                self.say_removed(&path, &entry, now);
-            }
-            self.memory.forget(entry.slot);
-        }
-        self.pending.take_all();
-        self.repos.clear();
-        self.becoming.clear();
-        self.ears.unlisten(&self.root.clone());
-        self.say("watch.failed", Level::Error, json!({"message": message}));
-        self.failed = Some(message);
-    }
-
-    fn regain_root(&mut self, stamp: Option<Stamp>, now: Instant) {
-        self.failed = None;
-        self.root_stamp = stamp;
-        self.rules = Rules::new(&self.root, &self.settings.ignore, self.others.clone());
-        let message = format!("the folder {} is back", self.reporter.folder());
-        self.say("watch.recovered", Level::Info, json!({"message": message}));
-        if let Some(places) = Places::around(&self.root) {
-            self.add_repo(Repo::open(places));
-        }
-        self.look_at_all(Mode::Report, now);
-    }
-
-    /// The system dropped hints.
-    fn look_again_everywhere(&mut self, now: Instant) {
-        let differences = self.look_at_all(Mode::Report, now);
-        for followed in &mut self.repos {
-            followed.hear(Touch::new(now, Evidence::Touched));
-        }
-        let message = "the system reported more changes at once than it could queue; the folder was looked through again \
-                       and nothing but intermediate states is lost. If this happens often, raise it: \
-                       sudo sysctl -w fs.inotify.max_queued_events=131072";
-        self.say(
-            "watch.overflowed",
-            Level::Warn,
-            json!({"message": message, "differences": differences}),
-        );
     }
 
     /// Directories that could not be watched: perhaps they can now. If not, this is when what happened in them is

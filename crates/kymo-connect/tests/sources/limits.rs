@@ -61,7 +61,7 @@ fn a_folder_we_may_not_read_is_said_and_the_others_are_watched() {
     use std::os::unix::fs::PermissionsExt;
     let ground = Ground::with(&["open/a.txt", "locked/b.txt"]);
     let locked = ground.path("locked");
-    fs::set_permissions(&locked, fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&locked, fs::Permissions::from_mode(0o000)).unwrap();
     if fs::read_dir(&locked).is_ok() {
         eprintln!("skipped: for this user no folder is locked");
         return;
