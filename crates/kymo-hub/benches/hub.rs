@@ -186,7 +186,15 @@ fn fanning_out(criterion: &mut Criterion) {
     group.sample_size(20);
     group.throughput(Throughput::Elements((EVENTS * READERS) as u64));
     let plain = body(false, 0);
-    for (name, filter) in [("everything", ""), ("filtered", "agent:planner-1* level:>=info")] {
+    let shared = |filter: &'static str| move |_: usize| filter.to_owned();
+    // Everybody wants something else: nothing can be shared but the reading of the lines.
+    let distinct = |number: usize| format!("level:>=info -agent:nobody-{number}");
+    let kinds: [(&str, &dyn Fn(usize) -> String); 3] = [
+        ("everything", &shared("")),
+        ("filtered", &shared("agent:planner-1* level:>=info")),
+        ("500_filters", &distinct),
+    ];
+    for (name, filter) in kinds {
         let bench = Bench::new(HubSettings::default());
         group.bench_function(name, |bencher| {
             bencher.iter_custom(|batches| bench.runtime.block_on(fan_out(&bench, &plain, filter, batches)));
@@ -196,12 +204,12 @@ fn fanning_out(criterion: &mut Criterion) {
 }
 
 /// One publisher, five hundred readers who are there already; ends when everyone has everything.
-async fn fan_out(bench: &Bench, body: &[u8], filter: &str, batches: u64) -> Duration {
+async fn fan_out(bench: &Bench, body: &[u8], filter: &dyn Fn(usize) -> String, batches: u64) -> Duration {
     let end = bench.end() + batches * EVENTS as u64;
     let mut readers = JoinSet::new();
     let expected = Arc::new(AtomicU64::new(0));
-    for _ in 0..READERS {
-        let mut subscriber = bench.subscribe(filter, From::Now);
+    for number in 0..READERS {
+        let mut subscriber = bench.subscribe(&filter(number), From::Now);
         assert!(matches!(subscriber.next().await, Delivery::CaughtUp { .. }));
         readers.spawn(async move { drain(&mut subscriber, end).await });
     }

@@ -22,24 +22,13 @@ const HEADER_BYTES: usize = 160;
 const BETWEEN_BYTES: usize = 8;
 
 impl Feed {
-    /// A frame of the matching ones among `lines`, which end at `to`.
-    pub(crate) fn frame_of<'l>(&self, lines: impl Iterator<Item = &'l [u8]> + Clone, to: Seq) -> Frame {
-        if self.filter.is_all() {
-            return self.encode(lines, to);
-        }
-        let views: Vec<_> = lines
-            .filter_map(view)
-            .filter(|view| self.filter.matches(view))
-            .collect();
-        self.encode_views(&views, to)
-    }
-
-    /// A frame of lines that are known to match.
+    /// A frame of lines that were read from the ledger for this feed's filter.
     pub(crate) fn frame_of_matches(&self, chunks: &[MatchedLines], to: Seq) -> Frame {
-        self.encode(chunks.iter().flat_map(matched_lines), to)
+        self.frame_of_lines(chunks.iter().flat_map(matched_lines), to)
     }
 
-    fn encode<'l>(&self, lines: impl Iterator<Item = &'l [u8]> + Clone, to: Seq) -> Frame {
+    /// A frame of lines that are known to match, the last event looked at being `to`.
+    pub(crate) fn frame_of_lines<'l>(&self, lines: impl Iterator<Item = &'l [u8]> + Clone, to: Seq) -> Frame {
         let (events, bytes) = lines
             .clone()
             .fold((0, 0), |(events, bytes), line| (events + 1, bytes + line.len()));
@@ -57,7 +46,8 @@ impl Feed {
         frame(out, to, events)
     }
 
-    fn encode_views(&self, views: &[LineView<'_>], to: Seq) -> Frame {
+    /// The same for lines that were looked into already.
+    pub(crate) fn frame_of_views(&self, views: &[LineView<'_>], to: Seq) -> Frame {
         if views.is_empty() {
             return nothing(to);
         }
@@ -81,7 +71,7 @@ pub(crate) fn matched_lines(lines: &MatchedLines) -> impl Iterator<Item = &[u8]>
 }
 
 /// Lines were written by us and their checksum was looked at: one that cannot be read is a bug, not a fault.
-fn view(line: &[u8]) -> Option<LineView<'_>> {
+pub(crate) fn view(line: &[u8]) -> Option<LineView<'_>> {
     let view = LineView::parse(line);
     debug_assert!(view.is_ok(), "a ledger line cannot be read: {view:?}");
     view.ok()

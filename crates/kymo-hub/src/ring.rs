@@ -2,7 +2,8 @@
 //!
 //! Groups are cut into chunks of about one frame. A frame is built once per feed and chunk, by the first reader who
 //! wants it, and shared by all; a reader that lags a little is given runs of small chunks as one frame, aligned so
-//! that others who lag share those too. Lines and frames together stay within a bound.
+//! that others who lag share those too. A line is looked into once for all filters. Lines, frames and what is known of
+//! lines together stay within a bound.
 
 use std::sync::{
     Arc,
@@ -98,10 +99,10 @@ impl Ring {
     pub(crate) fn frame(&self, feed: &Feed, from: Seq) -> Option<Frame> {
         let (chunk, run) = self.find(from)?;
         if chunk.first() != from {
-            return Some(feed.frame_of(chunk.lines_from(from), chunk.last()));
+            return Some(self.build(feed, from, &[chunk]));
         }
         if !feed.is_shared() {
-            return Some(frame_of_run(feed, &self.run(&chunk, run)?));
+            return Some(self.build(feed, from, &self.run(&chunk, run)?));
         }
         let slot = Arc::clone(chunk.frames.lock().built.entry((feed.number, run)).or_default());
         if let Some(frame) = slot.get() {
@@ -110,7 +111,7 @@ impl Ring {
         let chunks = self.run(&chunk, run)?;
         let mut built_bytes = None;
         let frame = slot.get_or_init(|| {
-            let frame = frame_of_run(feed, &chunks);
+            let frame = self.build(feed, from, &chunks);
             built_bytes = Some(frame.bytes.as_ref().map_or(0, bytes::Bytes::len));
             frame
         });
@@ -119,6 +120,21 @@ impl Ring {
             self.charge(&chunk, bytes);
         }
         Some(frame)
+    }
+
+    fn build(&self, feed: &Feed, from: Seq, chunks: &[Arc<Chunk>]) -> Frame {
+        let last = chunks.last().expect("a run has chunks").last();
+        if feed.filter.is_all() {
+            return feed.frame_of_lines(chunks.iter().flat_map(|chunk| chunk.lines_from(from)), last);
+        }
+        let mut selected = Vec::new();
+        for chunk in chunks {
+            let kept_bytes = chunk.select(from, &feed.filter, &mut selected);
+            if kept_bytes > 0 {
+                self.charge(chunk, kept_bytes);
+            }
+        }
+        feed.frame_of_views(&selected, last)
     }
 
     /// The chunk that holds `from`, and how many chunks may be taken at once from there.
@@ -165,14 +181,6 @@ impl Ring {
         let first = held.chunks.front().map_or(end, |chunk| chunk.first());
         self.first.store(first.get(), SeqCst);
     }
-}
-
-fn frame_of_run(feed: &Feed, chunks: &[Arc<Chunk>]) -> Frame {
-    let last = chunks.last().expect("a run has chunks").last();
-    feed.frame_of(
-        chunks.iter().flat_map(|chunk| chunk.lines_from(chunk.first())),
-        last,
-    )
 }
 
 #[cfg(test)]

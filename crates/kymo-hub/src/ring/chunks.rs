@@ -6,11 +6,11 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-use kymo_event::Seq;
+use kymo_event::{Filter, LineSpans, LineView, Seq};
 use kymo_ledger::Lines;
 use parking_lot::Mutex;
 
-use crate::frames::Frame;
+use crate::frames::{Frame, view};
 
 /// What a chunk costs beside its lines: group commits of single events would else count for little.
 const CHUNK_OVERHEAD_BYTES: usize = 512;
@@ -41,6 +41,10 @@ pub(super) struct Chunk {
 pub(super) struct Frames {
     /// By feed and number of chunks.
     pub(super) built: HashMap<(u32, usize), Arc<OnceLock<Frame>>>,
+    /// What the lines look like inside, once a second filter asks.
+    spans: Arc<OnceLock<Box<[LineSpans]>>>,
+    /// Whether a filter looked through the lines.
+    filtered: bool,
     pub(super) bytes: usize,
 }
 
@@ -53,10 +57,49 @@ impl Chunk {
         self.lines.first.plus(self.range.end as u64 - 1)
     }
 
-    pub(super) fn lines_from(&self, from: Seq) -> impl Iterator<Item = &[u8]> + Clone {
+    pub(super) fn lines_from(&self, from: Seq) -> impl ExactSizeIterator<Item = &[u8]> + Clone {
         let skipped = from.get().saturating_sub(self.first().get());
         let start = self.range.start + usize::try_from(skipped).expect("the chunk holds the seq");
         (start..self.range.end).map(|index| self.lines.line(index))
+    }
+
+    /// Adds what matches from `from` on. The lines are read once for all filters but the first, which may well be the
+    /// only one. Returns how many bytes are kept for that from now on.
+    pub(super) fn select<'c>(
+        &'c self,
+        from: Seq,
+        filter: &Filter,
+        selected: &mut Vec<LineView<'c>>,
+    ) -> usize {
+        let (first, slot) = {
+            let mut frames = self.frames.lock();
+            let first = !std::mem::replace(&mut frames.filtered, true);
+            (first, Arc::clone(&frames.spans))
+        };
+        let mut kept_bytes = 0;
+        let lines = self.lines_from(from);
+        let skipped = self.range.len() - lines.len();
+        if !first {
+            let spans = slot.get_or_init(|| {
+                let spans = self.read();
+                kept_bytes = size_of_val(&*spans);
+                spans
+            });
+            if let Some(spans) = spans.get(skipped..).filter(|spans| spans.len() == lines.len()) {
+                let views = lines
+                    .zip(spans)
+                    .filter_map(|(line, spans)| LineView::with_spans(line, spans));
+                selected.extend(views.filter(|view| filter.matches(view)));
+                return kept_bytes;
+            }
+        }
+        selected.extend(lines.filter_map(view).filter(|view| filter.matches(view)));
+        kept_bytes
+    }
+
+    fn read(&self) -> Box<[LineSpans]> {
+        let views = self.lines_from(self.first()).filter_map(view);
+        views.map(|view| view.spans()).collect()
     }
 }
 

@@ -51,7 +51,10 @@ fn group(first: u64, count: u64, padding: usize) -> Lines {
 }
 
 fn two_readers(filter: &str) -> (Arc<Feed>, Arc<Seqs>) {
-    let feeds = Feeds::default();
+    two_readers_of(&Feeds::default(), filter)
+}
+
+fn two_readers_of(feeds: &Feeds, filter: &str) -> (Arc<Feed>, Arc<Seqs>) {
     let encoder = Arc::new(Seqs::default());
     let filter = Filter::parse(filter).expect("a filter");
     feeds.join(filter.clone(), encoder.clone());
@@ -133,11 +136,30 @@ fn who_lags_gets_many_small_groups_as_one_shared_frame() {
 }
 
 #[test]
+fn every_filter_sees_the_same_lines_however_many_ask() {
+    let ring = Ring::new(1 << 20, 1 << 16, seq(1));
+    ring.push(&group(1, 9, 10));
+    let feeds = Feeds::default();
+    for _ in 0..4 {
+        let (odd, _) = two_readers_of(&feeds, "type:odd");
+        let (even, _) = two_readers_of(&feeds, "type:even");
+        assert_eq!(text(&frame(&ring, &odd, 1)), "9|1|3|5|7|9");
+        assert_eq!(text(&frame(&ring, &even, 1)), "9|2|4|6|8");
+        assert_eq!(text(&frame(&ring, &odd, 4)), "9|5|7|9", "also from the middle");
+    }
+    let weight = ring.bytes();
+    let (other, _) = two_readers_of(&feeds, "type:neither");
+    frame(&ring, &other, 1);
+    assert_eq!(ring.bytes(), weight, "the lines were looked into before");
+}
+
+#[test]
 fn frames_give_way_before_lines_do_and_both_stay_within_the_bound() {
     let bound = 64 << 10;
     let ring = Ring::new(bound, 4 << 10, seq(1));
+    let feeds = Feeds::default();
     let readers: Vec<_> = (0..40)
-        .map(|number| two_readers(&format!("-type:never{number}")))
+        .map(|number| two_readers_of(&feeds, &format!("-type:never{number}")))
         .collect();
     for first in (1..250).step_by(5) {
         ring.push(&group(first, 5, 700));
