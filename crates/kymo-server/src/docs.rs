@@ -7,6 +7,7 @@ use crate::{
     openapi::codes,
     page::POLICY,
     routes::{ROUTES, Route},
+    ws::ops::OPS,
 };
 
 /// The handler.
@@ -37,7 +38,14 @@ fn page() -> String {
             format_args!("<tr><td><code>{code}</code></td><td>{status}</td><td>{about}</td></tr>\n"),
         );
     }
+    let mut ops = String::new();
+    for op in OPS {
+        let (name, about, example) = (op.name, prose(op.about), escaped(op.example));
+        let cells = format!("<td><code>{name}</code></td><td>{about}<br><code>{example}</code></td>");
+        write(&mut ops, format_args!("<tr>{cells}</tr>\n"));
+    }
     include_str!("page/docs.html")
+        .replace("{{ops}}", &ops)
         .replace("{{version}}", env!("CARGO_PKG_VERSION"))
         .replace("{{contents}}", &contents)
         .replace("{{sections}}", &sections)
@@ -143,6 +151,9 @@ mod tests {
                 "{}",
                 route.path
             );
+        }
+        for op in OPS {
+            assert!(page.contains(&escaped(op.example)), "{}", op.name);
         }
         for (code, ..) in codes() {
             assert!(page.contains(code), "{code}");

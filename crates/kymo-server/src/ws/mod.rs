@@ -8,7 +8,7 @@ pub(crate) mod frame;
 mod handshake;
 mod inbox;
 mod liveness;
-mod ops;
+pub(crate) mod ops;
 mod outbox;
 mod replies;
 mod session;

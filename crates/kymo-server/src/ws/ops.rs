@@ -22,13 +22,49 @@ const REF_BYTES_MAX: usize = 256;
 /// Longest `sub`.
 const SUB_BYTES_MAX: usize = 256;
 
-/// Every op, and the keys it takes.
-const OPS: &[(&str, &[&str])] = &[
-    ("auth", &["token"]),
-    ("subscribe", &["sub", "filter", "channels", "from", "dialect"]),
-    ("unsubscribe", &["sub"]),
-    ("emit", &["ref", "events", "dialect"]),
-    ("ping", &["ref"]),
+/// An op: drives reading, and the docs page.
+pub(crate) struct Known {
+    pub(crate) name: &'static str,
+    /// The keys it takes besides `op`.
+    keys: &'static [&'static str],
+    /// What it does, in a sentence.
+    pub(crate) about: &'static str,
+    /// A message that works.
+    pub(crate) example: &'static str,
+}
+
+/// Every op.
+pub(crate) static OPS: &[Known] = &[
+    Known {
+        name: "auth",
+        keys: &["token"],
+        about: "Says who you are where no header or cookie could; answered by `hello`.",
+        example: r#"{"op":"auth","token":"kymo_…"}"#,
+    },
+    Known {
+        name: "subscribe",
+        keys: &["sub", "filter", "channels", "from", "dialect"],
+        about: "Sends what matches, past from `from` on (`now` if absent), then live; answered by `subscribed` with the number of the feed.",
+        example: r#"{"op":"subscribe","sub":"a","filter":"type:task.*","channels":["global"],"from":{"seq":17}}"#,
+    },
+    Known {
+        name: "unsubscribe",
+        keys: &["sub"],
+        about: "Ends a subscription; nothing of it follows the answer `unsubscribed`.",
+        example: r#"{"op":"unsubscribe","sub":"a"}"#,
+    },
+    Known {
+        name: "emit",
+        keys: &["ref", "events", "dialect"],
+        about: "Stores events; `ack` with the same `ref` is the answer of POST. Do not wait for one ack before the next emit.",
+        example: r#"{"op":"emit","ref":"r1","events":[{"type":"task.started","task":"demo-001"}]}"#,
+    },
+    Known {
+        name: "ping",
+        keys: &["ref"],
+        about: "Answered by `pong`.",
+        example: r#"{"op":"ping","ref":"p"}"#,
+    },
 ];
 
 /// A message that was understood.
@@ -85,11 +121,11 @@ impl<'a> Message<'a> {
         let op = self
             .string("op")?
             .ok_or_else(|| unknown_op("a message needs an `op`"))?;
-        let names = OPS.iter().map(|(name, _)| *name);
-        let Some((_, keys)) = OPS.iter().find(|(name, _)| *name == op) else {
+        let Some(known) = OPS.iter().find(|known| known.name == op) else {
+            let names = OPS.iter().map(|known| known.name);
             return Err(unknown_op(&unknown_name("op", &op, names).message));
         };
-        self.check_keys(&op, keys)?;
+        self.check_keys(&op, known.keys)?;
         match op.as_str() {
             "auth" => Ok(Op::Auth {
                 token: self.needed("token")?,
@@ -282,6 +318,19 @@ mod tests {
             ("invalid_json", Some("\"r1\""))
         );
         assert_eq!(error.detail, Some(json!({ "byte": 37 })));
+    }
+
+    #[test]
+    fn the_examples_of_the_docs_are_understood() {
+        for known in OPS {
+            let (message, read) = Message::read(known.example);
+            assert_eq!(
+                read.and_then(|()| message.op().map(|_| ())),
+                Ok(()),
+                "{}",
+                known.example
+            );
+        }
     }
 
     #[test]
