@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use kymo_event::{Micros, Seq, write_line};
 
-use crate::{Lines, queue::Pending, settings::BLOCK_EVENTS};
+use crate::{Lines, buffers::Buffers, queue::Pending, settings::BLOCK_EVENTS};
 
 /// Where a group leaves one segment for a new one: after this many lines and bytes of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +26,7 @@ const ADDED_BYTES: usize =
 /// Makes the group that begins at `first`, in a segment of `segment_bytes`. A segment is full at the first block end
 /// at or above `segment_bytes_max`, whoever writes it and however it was grouped.
 pub(crate) fn build(
+    buffers: &Buffers,
     pending: &[Pending],
     first: Seq,
     recorded: Micros,
@@ -35,7 +35,8 @@ pub(crate) fn build(
 ) -> Group {
     let events: usize = pending.iter().map(|pending| pending.batch.len()).sum();
     let bodies: usize = pending.iter().map(|pending| pending.batch.bytes()).sum();
-    let mut bytes = Vec::with_capacity(bodies + events * ADDED_BYTES);
+    // One more, so that writing the last line need not ask for room it will not use.
+    let mut bytes = buffers.take(bodies + (events + 1) * ADDED_BYTES);
     let mut ends = Vec::with_capacity(events);
     let mut rolls = Vec::new();
     let recorded = recorded.text();
@@ -57,7 +58,7 @@ pub(crate) fn build(
     Group {
         lines: Lines {
             first,
-            bytes: Bytes::from(bytes),
+            bytes: buffers.lend(bytes),
             ends: Arc::from(ends),
         },
         rolls,

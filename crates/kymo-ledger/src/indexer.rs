@@ -246,15 +246,14 @@ impl Live {
     }
 
     fn take_in(&mut self, fed: &Fed) -> io::Result<()> {
-        for index in fed.from..fed.to {
-            let start = if index == 0 {
-                0
-            } else {
-                fed.lines.ends[index - 1] as usize
-            };
-            self.builder
-                .line(&fed.lines.bytes[start..fed.lines.ends[index] as usize]);
-        }
+        let start = match fed.from {
+            0 => 0,
+            from => fed.lines.ends[from - 1] as usize,
+        };
+        let ends = fed.lines.ends[fed.from..fed.to]
+            .iter()
+            .map(|&end| end as usize - start);
+        self.builder.lines(&fed.lines.bytes[start..], ends);
         self.file.filled(&mut self.builder)
     }
 

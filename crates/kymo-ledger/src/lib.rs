@@ -5,6 +5,7 @@
 //! reads (that is `kymo-hub`) nor what events mean.
 
 mod aging;
+mod buffers;
 mod build;
 mod chain;
 mod chains;

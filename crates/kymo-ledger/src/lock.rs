@@ -7,7 +7,7 @@ use std::{io, path::Path, time::Duration};
 
 use crate::{
     OpenError,
-    disk::{self, Disk, RealDisk},
+    disk::{self, Access, Disk, RealDisk},
     folder::Folder,
 };
 
@@ -53,8 +53,7 @@ pub(crate) fn take(disk: &dyn Disk, folder: &Folder) -> Result<Lock, OpenError> 
             std::thread::sleep(BETWEEN_TRIES);
         }
         if let Some(held) = disk.lock(&folder.lock()).map_err(OpenError::io(folder.lock()))? {
-            let pid = std::process::id().to_string();
-            disk::replace(disk, &folder.pid(), pid.as_bytes()).map_err(OpenError::io(folder.pid()))?;
+            write_pid(disk, folder).map_err(OpenError::io(folder.pid()))?;
             return Ok(Lock { _held: held });
         }
     }
@@ -62,6 +61,14 @@ pub(crate) fn take(disk: &dyn Disk, folder: &Folder) -> Result<Lock, OpenError> 
         folder: folder.data().to_owned(),
         pid: holder(disk, folder),
     })
+}
+
+// Not synced: after a crash of the machine nobody holds the lock.
+fn write_pid(disk: &dyn Disk, folder: &Folder) -> io::Result<()> {
+    let path = folder.pid();
+    disk::remove_if_there(disk, &path)?;
+    let file = disk.open(&path, Access::New)?;
+    disk::write_full(&*file, std::process::id().to_string().as_bytes(), 0)
 }
 
 fn holder(disk: &dyn Disk, folder: &Folder) -> Option<u32> {

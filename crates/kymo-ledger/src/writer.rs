@@ -10,6 +10,7 @@ use kymo_event::{Micros, Seq};
 
 use crate::{
     AppendError, Appended, Durability, Lines, Notice,
+    buffers::Buffers,
     clock::Stamp,
     core::Core,
     disk::{self, Access, DiskFile, remove_if_there},
@@ -42,6 +43,7 @@ pub(crate) struct Writer {
     failing: bool,
     unsynced_since: Option<Instant>,
     several: bool,
+    buffers: Buffers,
     /// What the group at hand put where, for the indexer.
     written: Vec<Fed>,
     /// What failed groups left and the disk has not let go yet.
@@ -61,6 +63,7 @@ impl Writer {
             failing: false,
             unsynced_since: None,
             several: false,
+            buffers: Buffers::default(),
             written: Vec::new(),
             leftovers: Vec::new(),
             uncut: Vec::new(),
@@ -106,6 +109,7 @@ impl Writer {
         }
         let bytes = self.current.as_ref().map_or(0, |current| current.end.bytes);
         group::build(
+            &self.buffers,
             pending,
             first,
             recorded,

@@ -34,9 +34,22 @@ impl IndexBuilder {
 
     /// The next line, with its line feed.
     pub(crate) fn line(&mut self, line: &[u8]) {
-        self.block.hasher.update(line);
-        self.block.row(&line[..line.len() - 1], &mut self.names);
-        self.close_if_full();
+        self.lines(line, [line.len()]);
+    }
+
+    /// The next lines, lying together; `ends` are behind their line feeds.
+    pub(crate) fn lines(&mut self, bytes: &[u8], ends: impl IntoIterator<Item = usize>) {
+        let (mut hashed, mut start) = (0, 0);
+        for end in ends {
+            self.block.row(&bytes[start..end - 1], &mut self.names);
+            if self.is_full() {
+                self.block.hasher.update(&bytes[hashed..end]);
+                hashed = end;
+                self.close();
+            }
+            start = end;
+        }
+        self.block.hasher.update(&bytes[hashed..start]);
     }
 
     /// Bytes that hold no good line. They count to the next row, lost or not.
@@ -49,7 +62,9 @@ impl IndexBuilder {
     pub(crate) fn lost(&mut self, count: u64) {
         for _ in 0..count {
             self.block.lost_row();
-            self.close_if_full();
+            if self.is_full() {
+                self.close();
+            }
         }
     }
 
@@ -83,10 +98,8 @@ impl IndexBuilder {
         }
     }
 
-    fn close_if_full(&mut self) {
-        if (self.next() - 1) % BLOCK_EVENTS == 0 {
-            self.close();
-        }
+    fn is_full(&self) -> bool {
+        (self.next() - 1) % BLOCK_EVENTS == 0
     }
 
     fn close(&mut self) {
@@ -283,11 +296,20 @@ const PIECE: usize = 64 << 10;
 
 impl BlockHasher {
     fn update(&mut self, bytes: &[u8]) {
-        self.piece.extend_from_slice(bytes);
-        if self.piece.len() >= PIECE {
+        let room = PIECE - self.piece.len();
+        if bytes.len() < room {
+            return self.piece.extend_from_slice(bytes);
+        }
+        // Every piece but the last has the same size: the hasher is quickest with a power of two.
+        let (fills, rest) = bytes.split_at(if self.piece.is_empty() { 0 } else { room });
+        if !self.piece.is_empty() {
+            self.piece.extend_from_slice(fills);
             self.hasher.update(&self.piece);
             self.piece.clear();
         }
+        let (whole, rest) = rest.split_at(rest.len() / PIECE * PIECE);
+        self.hasher.update(whole);
+        self.piece.extend_from_slice(rest);
     }
 
     fn root(&self) -> [u8; 32] {

@@ -2,7 +2,10 @@
 
 use std::collections::HashMap;
 
-use super::fields::{Fields, PutFields};
+use super::{
+    fields::{Fields, PutFields},
+    keys::{HashIsKey, hash_of},
+};
 
 /// A name that has no number: the line itself must be asked.
 pub(crate) const OTHER: u16 = u16::MAX;
@@ -14,7 +17,8 @@ const NAME_BYTES_MAX: usize = 1 << 10;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Dictionary {
     names: Vec<Box<str>>,
-    numbers: HashMap<Box<str>, u16>,
+    /// By the hash of the name.
+    numbers: HashMap<u64, u16, HashIsKey>,
     last: Option<u16>,
 }
 
@@ -27,16 +31,19 @@ impl Dictionary {
         {
             return last;
         }
-        let number = self.numbers.get(name).copied().or_else(|| self.add(name));
+        let hash = hash_of(name);
+        let number = self.numbers.get(&hash).copied().or_else(|| self.add(name, hash));
+        // Two names of one hash happen to nobody; if they do, the second has no number.
+        let number = number.filter(|&number| *self.names[usize::from(number)] == *name);
         self.last = number;
         number.unwrap_or(OTHER)
     }
 
-    fn add(&mut self, name: &str) -> Option<u16> {
+    fn add(&mut self, name: &str, hash: u64) -> Option<u16> {
         let room = self.names.len() < NAMES_MAX && name.len() <= NAME_BYTES_MAX;
         let number = u16::try_from(self.names.len()).ok().filter(|_| room)?;
         self.names.push(name.into());
-        self.numbers.insert(name.into(), number);
+        self.numbers.insert(hash, number);
         Some(number)
     }
 
@@ -66,7 +73,7 @@ impl Dictionary {
     /// Reads names and takes them in behind those there are.
     pub(crate) fn read_into(&mut self, fields: &mut Fields<'_>) -> Option<()> {
         for name in read_names(fields)? {
-            self.add(&name)?;
+            self.add(&name, hash_of(&name))?;
         }
         Some(())
     }

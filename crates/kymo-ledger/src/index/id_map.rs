@@ -1,16 +1,13 @@
 //! Which blocks of a segment may hold some idempotency keys: by the table of a sealed segment, read in parts or held in
 //! memory, or by a map that grows with a segment that is not sealed yet.
 
-use std::{
-    collections::HashMap,
-    hash::{BuildHasherDefault, Hasher},
-    io,
-};
+use std::{collections::HashMap, io};
 
 use kymo_event::IdKey;
 
 use super::{
     ids,
+    keys::HashIsKey,
     load::{Index, IndexBytes},
     tables::Table,
 };
@@ -30,29 +27,9 @@ pub(crate) enum IdMap {
 #[derive(Default)]
 pub(crate) struct Growing {
     blocks: usize,
-    first: HashMap<u64, u16, BuildHasherDefault<IsHash>>,
+    first: HashMap<u64, u16, HashIsKey>,
     /// Keys met again in another block.
     again: Vec<(u64, u16)>,
-}
-
-/// Keys are hashes already.
-#[derive(Default)]
-pub(crate) struct IsHash(u64);
-
-impl Hasher for IsHash {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        bytes
-            .iter()
-            .for_each(|&byte| self.0 = self.0 << 8 | u64::from(byte));
-    }
-
-    fn write_u64(&mut self, hash: u64) {
-        self.0 = hash;
-    }
 }
 
 impl Index {

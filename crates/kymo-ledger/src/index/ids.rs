@@ -2,14 +2,17 @@
 
 use std::borrow::Cow;
 
-use kymo_event::{IdKey, LineView, dialects, filter::Key};
+use kymo_event::{IdKey, LineView, dialects};
 
-use super::fields::{Fields, PutFields, length};
+use super::{
+    fields::{Fields, PutFields, length},
+    keys,
+};
 
 /// The idempotency key of a line: none without an id, or where the dialect's id identifies nothing.
 pub(crate) fn key_of(view: &LineView<'_>) -> Option<IdKey> {
     let id = view.id()?;
-    let dialect = view.key(Key::Dialect).and_then(|name| dialects::by_name(&name));
+    let dialect = keys::dialect(view).and_then(|name| dialects::by_name(&name));
     dialect
         .is_none_or(dialects::Dialect::id_is_identity)
         .then(|| IdKey::of(&view.source(), &id))

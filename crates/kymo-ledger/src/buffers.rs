@@ -1,0 +1,96 @@
+//! Buffers of large groups, used again when the last reader lets go of one: fresh memory of that size costs a page
+//! fault for every ten events.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+
+// Smaller ones come from the allocator without a fault.
+const BYTES_MIN: usize = 64 << 10;
+const BUFFERS_MAX: usize = 8;
+const BYTES_MAX: usize = 16 << 20;
+
+/// Buffers that nobody uses at the moment.
+#[derive(Clone, Default)]
+pub(crate) struct Buffers {
+    free: Arc<Mutex<Vec<Vec<u8>>>>,
+}
+
+impl Buffers {
+    /// An empty buffer with room for `bytes`, and not for much more: who keeps it pays for all of it.
+    pub(crate) fn take(&self, bytes: usize) -> Vec<u8> {
+        let fits = |buffer: &Vec<u8>| (bytes..=bytes.saturating_mul(3) / 2).contains(&buffer.capacity());
+        let mut free = self.free.lock();
+        match free.iter().position(fits) {
+            Some(place) => free.swap_remove(place),
+            None => Vec::with_capacity(bytes),
+        }
+    }
+
+    /// Hands a filled buffer out; it comes back here when the last clone is dropped.
+    pub(crate) fn lend(&self, buffer: Vec<u8>) -> Bytes {
+        if buffer.capacity() < BYTES_MIN {
+            return Bytes::from(buffer);
+        }
+        Bytes::from_owner(Lent {
+            buffer,
+            home: self.clone(),
+        })
+    }
+
+    fn give_back(&self, mut buffer: Vec<u8>) {
+        buffer.clear();
+        let mut free = self.free.lock();
+        free.push(buffer);
+        // The oldest goes: its size is the least likely to be asked for again.
+        while free.len() > BUFFERS_MAX || free.iter().map(Vec::capacity).sum::<usize>() > BYTES_MAX {
+            free.remove(0);
+        }
+    }
+}
+
+struct Lent {
+    buffer: Vec<u8>,
+    home: Buffers,
+}
+
+impl AsRef<[u8]> for Lent {
+    fn as_ref(&self) -> &[u8] {
+        &self.buffer
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        self.home.give_back(std::mem::take(&mut self.buffer));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_large_buffer_comes_back_when_the_last_reader_lets_go() {
+        let buffers = Buffers::default();
+        let mut buffer = buffers.take(100_000);
+        buffer.extend_from_slice(b"lines");
+        let place = buffer.as_ptr();
+        let lent = buffers.lend(buffer);
+        let slice = lent.slice(1..3);
+        drop(lent);
+        assert_ne!(buffers.take(100_000).as_ptr(), place, "a reader still has it");
+        assert_eq!(slice, &b"in"[..]);
+        drop(slice);
+        let again = buffers.take(90_000);
+        assert_eq!((again.as_ptr(), again.len()), (place, 0));
+    }
+
+    #[test]
+    fn a_small_group_is_not_given_a_large_buffer() {
+        let buffers = Buffers::default();
+        drop(buffers.lend(buffers.take(1_000_000)));
+        assert!(buffers.take(100_000).capacity() < 150_000);
+    }
+}
