@@ -63,6 +63,13 @@ export function assertQuiet(page, expected = /$^/) {
   );
 }
 
+/** Waits until nothing moves any more but what always does. */
+export const settled = (page) =>
+  page.evaluate(() => {
+    const ending = document.getAnimations().filter(({ effect }) => effect.getTiming().iterations < Infinity);
+    return Promise.all(ending.map(({ finished }) => finished.catch(() => {}))).then(() => {});
+  });
+
 const axePath = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
 
 /** Finds what would shut people out; only serious and critical findings count. */

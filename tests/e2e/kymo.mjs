@@ -30,9 +30,9 @@ export async function temporaryFolder(test) {
   return folder;
 }
 
-/** The environment without anything that would lead to another server. */
+/** The environment without what would lead to another server, or make a `node --test` in it believe it is a part of ours. */
 function environment() {
-  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("KYMO_")));
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(KYMO|NODE)_/.test(name)));
 }
 
 /** Runs the program to its end; answers with what it printed. */

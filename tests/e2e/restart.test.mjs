@@ -10,7 +10,7 @@ let browser;
 before(async () => {
   browser = await openBrowser();
 });
-after(() => browser.close());
+after(() => browser?.close());
 
 /** Chromium says in the console that a server is away; that is true, and not a fault of the page. */
 const AWAY = /ERR_CONNECTION_REFUSED|WebSocket connection .* failed|ERR_CONNECTION_RESET|ERR_EMPTY_RESPONSE/;

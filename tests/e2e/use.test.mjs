@@ -11,6 +11,7 @@ import {
   openRoom,
   phase,
   rowSeqs,
+  settled,
   waitForRow,
 } from "./browser.mjs";
 import { Kymo, until } from "./kymo.mjs";
@@ -33,8 +34,8 @@ before(async () => {
   );
 });
 after(async () => {
-  await kymo.kill();
-  await browser.close();
+  await browser?.close();
+  await kymo?.kill();
 });
 
 /** A refused request is written to the console by the browser itself. */
@@ -89,6 +90,7 @@ test("the keyboard walks the feed, opens an event, filters by it and closes it",
   const [newest] = await rowSeqs(page);
   assert.equal(new URL(page.url()).searchParams.get("seq"), String(newest));
   await page.keyboard.press("g");
+  await page.getByLabel("Seq or time").and(page.locator(":focus")).waitFor();
   await page.keyboard.type(String(stored.first + 1));
   await page.keyboard.press("Enter");
   await page.getByRole("heading", { name: "tool.started" }).waitFor();
@@ -176,8 +178,8 @@ for (const colorScheme of ["light", "dark"]) {
       await page.keyboard.press("Escape");
       await page.getByRole("tree").waitFor({ state: "detached" });
       await page.keyboard.press("?");
-      await page.getByRole("dialog").waitFor();
-      await page.evaluate(() => Promise.all(document.getAnimations().map((a) => a.finished.catch(() => {}))));
+      await page.getByRole("dialog", { name: "Keyboard" }).waitFor();
+      await settled(page);
       assert.deepEqual(await accessibilityFaults(page), []);
       assertQuiet(page);
     });

@@ -56,7 +56,9 @@ impl File {
             .get(header::IF_NONE_MATCH)
             .is_some_and(|tag| tag == self.tag)
         {
-            return answers::UNCHANGED.into_response();
+            // A browser takes the headers of this answer over into what it keeps: without the page's own policy the
+            // one for data would take its place, and a reload would show nothing.
+            return (answers::UNCHANGED, POLICY).into_response();
         }
         let is_named_by_content = self.path.starts_with("assets/");
         let cache = if is_named_by_content {
@@ -167,6 +169,7 @@ mod tests {
         );
         let known = file.serve(&headers(header::IF_NONE_MATCH, "\"1f\""));
         assert_eq!(known.status(), answers::UNCHANGED);
+        assert!(known.headers().contains_key(header::CONTENT_SECURITY_POLICY));
     }
 
     #[test]

@@ -64,6 +64,15 @@ export function App({ desk }: { desk: Desk }) {
     void session.travel(look.at).then((seq) => seq !== null && goTo(seq));
   }, [session, look.at, goTo]);
 
+  // A link to an event leads to its place in the feed as well, if that is on the first page.
+  const linked = useRef(look.seq);
+  useEffect(() => {
+    const seq = linked.current;
+    if (feed.loading || seq === null) return;
+    linked.current = null;
+    if (session.live.find(seq)) goTo(seq);
+  }, [session, feed.loading, goTo]);
+
   useEffect(() => {
     document.title = look.filter ? `${look.filter} · Kymo` : "Kymo";
   }, [look.filter]);
@@ -208,19 +217,11 @@ export function App({ desk }: { desk: Desk }) {
         )}
       </main>
       {narrow && (
-        <Drawer
-          opened={look.seq !== null}
-          onClose={close}
-          position="bottom"
-          size="100%"
-          withCloseButton={false}
-          padding={0}
-          title={null}
-          aria-label="Event"
-          classNames={{ body: classes.drawer }}
-        >
-          {detail}
-        </Drawer>
+        <Drawer.Root opened={look.seq !== null} onClose={close} position="bottom" size="100%" padding={0}>
+          <Drawer.Content aria-label="Event">
+            <Drawer.Body className={classes.drawer}>{detail}</Drawer.Body>
+          </Drawer.Content>
+        </Drawer.Root>
       )}
       <JumpDialog opened={dialog === "jump"} onClose={() => setDialog(null)} onJump={jump} />
       <ShortcutsDialog opened={dialog === "shortcuts"} onClose={() => setDialog(null)} />

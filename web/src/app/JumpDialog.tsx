@@ -24,7 +24,15 @@ export function JumpDialog({ opened, onClose, onJump }: Props) {
     onJump(at);
   };
   return (
-    <Modal opened={opened} onClose={onClose} title="Go to" centered size="sm" returnFocus={false}>
+    <Modal
+      opened={opened}
+      onClose={onClose}
+      title="Go to"
+      centered
+      size="sm"
+      returnFocus={false}
+      closeButtonProps={{ "aria-label": "Close" }}
+    >
       <form
         className={classes.jump}
         onSubmit={(event) => {

@@ -5,7 +5,14 @@ import { SHORTCUTS } from "./shortcuts";
 
 export function ShortcutsDialog({ opened, onClose }: { opened: boolean; onClose: () => void }) {
   return (
-    <Modal opened={opened} onClose={onClose} title="Keyboard" centered size="sm">
+    <Modal
+      opened={opened}
+      onClose={onClose}
+      title="Keyboard"
+      centered
+      size="sm"
+      closeButtonProps={{ "aria-label": "Close" }}
+    >
       <dl className={classes.shortcuts}>
         {SHORTCUTS.map(([keys, what]) => (
           <div key={what}>

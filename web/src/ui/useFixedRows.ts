@@ -51,7 +51,7 @@ export function useFixedRows(scroller: RefObject<HTMLElement | null>, rowHeight:
       if (!element) return;
       const top = index * rowHeight;
       const height = element.clientHeight;
-      if (where === "center") element.scrollTop = top - (height - rowHeight) / 2;
+      if (where === "center") element.scrollTop = top - Math.round((height / rowHeight - 1) / 2) * rowHeight;
       else if (top < element.scrollTop) element.scrollTop = top;
       else if (top + rowHeight > element.scrollTop + height) element.scrollTop = top + rowHeight - height;
       measure();
@@ -59,5 +59,6 @@ export function useFixedRows(scroller: RefObject<HTMLElement | null>, rowHeight:
     [scroller, rowHeight, measure],
   );
 
-  return { range: rangeAt(place.top, place.viewport, rowHeight, count), scrollToRow };
+  const range = rangeAt(place.top, place.viewport, rowHeight, count);
+  return { range, isAtEnd: place.top + place.viewport > count * rowHeight, scrollToRow };
 }

@@ -45,7 +45,7 @@ export function Feed(props: Props) {
   const snapshot = useSignal(window);
   const count = snapshot.high - snapshot.low;
   const rowHeight = narrow ? ROW_HEIGHT.narrow : ROW_HEIGHT.wide;
-  const { range, scrollToRow } = useFixedRows(scroller, rowHeight, count);
+  const { range, isAtEnd, scrollToRow } = useFixedRows(scroller, rowHeight, count);
   const fresh = useFresh(window, snapshot);
 
   useHoldWhenScrolled(session, scroller, isLive, rowHeight);
@@ -98,7 +98,7 @@ export function Feed(props: Props) {
         )}
       </div>
       {count === 0 && <div className={classes.empty}>{props.empty}</div>}
-      {count > 0 && range.end >= count && <End older={snapshot.older} />}
+      {count > 0 && isAtEnd && <End older={snapshot.older} />}
     </div>
   );
 }
