@@ -37,6 +37,9 @@ const COMMENT_EVERY: Duration = Duration::from_secs(15);
 const RETRY_MS: u64 = 1000;
 const RETRY_SPREAD_MS: u64 = 1000;
 
+/// What is still given to a reader once the server closes, in bytes.
+const LAST_BYTES: usize = 1 << 20;
+
 /// Parameters of following.
 pub(crate) const PARAMETERS: &[Parameter] = &[
     Parameter {
@@ -103,7 +106,7 @@ pub(crate) async fn follow(
         first: Some(first),
         comment: Box::pin(sleep(COMMENT_EVERY)),
         ends: ends(&app, &caller),
-        closing: false,
+        closing: None,
         over: false,
     };
     let body = Body::from_stream(stream::unfold(follower, Follower::next));
@@ -173,7 +176,8 @@ struct Follower {
     first: Option<Bytes>,
     comment: Pin<Box<Sleep>>,
     ends: FuturesUnordered<BoxFuture<'static, End>>,
-    closing: bool,
+    /// What may still be given before the server closes, in bytes.
+    closing: Option<usize>,
     over: bool,
     _open: Open,
 }
@@ -192,17 +196,20 @@ impl Follower {
 
     async fn piece(&mut self) -> Bytes {
         loop {
-            // In memory already: no timer needs to be looked at, and a closing server gives it before it ends.
-            if let Some(delivery) = self.subscriber.try_next() {
-                return self.message(delivery);
+            // Asked first: a long past must not keep an end waiting.
+            if let Some(Some(end)) = self.ends.next().now_or_never() {
+                match end {
+                    End::Closing => self.closing = Some(LAST_BYTES),
+                    End::Revoked => return self.revoked(),
+                }
             }
-            if self.closing {
-                return self.message(Delivery::Closing { cursor: None });
+            if let Some(delivery) = self.take() {
+                return self.message(delivery);
             }
             tokio::select! {
                 delivery = self.subscriber.next() => return self.message(delivery),
                 Some(end) = self.ends.next() => match end {
-                    End::Closing => self.closing = true,
+                    End::Closing => self.closing = Some(LAST_BYTES),
                     End::Revoked => return self.revoked(),
                 },
                 () = &mut self.comment => {
@@ -210,6 +217,22 @@ impl Follower {
                     return Bytes::from_static(b": still here\n\n");
                 }
             }
+        }
+    }
+
+    /// What there is without waiting. A closing server gives the newest to those who keep up, and then ends.
+    fn take(&mut self) -> Option<Delivery> {
+        let over = Delivery::Closing { cursor: None };
+        match self.closing {
+            Some(0) => Some(over),
+            Some(left) => {
+                let delivery = self.subscriber.try_next().unwrap_or(over);
+                if let Delivery::Frame { bytes, .. } = &delivery {
+                    self.closing = Some(left.saturating_sub(bytes.len()));
+                }
+                Some(delivery)
+            }
+            None => self.subscriber.try_next(),
         }
     }
 

@@ -282,6 +282,9 @@ async fn next_piece(rest: Option<Rest>) -> Result<Option<(Bytes, Option<Rest>)>,
 
 impl Rest {
     async fn page(&self) -> Result<HistoryPage, ApiError> {
+        if self.caller.revoked.is_cancelled() {
+            return Err(ApiError::new("unauthorized", "the token was revoked"));
+        }
         let mut request = self.request.clone();
         request.limit = request.limit.min(LIMIT_MAX);
         Ok(self.app.hub().history(request, &self.caller.principal).await?)

@@ -62,6 +62,11 @@ impl Outbox {
         self.bytes >= Self::FULL
     }
 
+    /// Bytes that wait.
+    pub(crate) const fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// Bytes of answers that wait, about.
     pub(crate) const fn own_bytes(&self) -> usize {
         self.own

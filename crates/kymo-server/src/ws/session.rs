@@ -34,6 +34,9 @@ const GOODBYE_WITHIN: Duration = Duration::from_secs(1);
 /// How long promises may take to be kept when the server closes.
 const PROMISES_WITHIN: Duration = Duration::from_secs(3);
 
+/// What is still given to a reader once the server closes, in bytes.
+const LAST_BYTES: usize = 1 << 20;
+
 /// One WebSocket.
 pub(crate) struct Session<S> {
     socket: S,
@@ -150,15 +153,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         }
     }
 
-    // What readers have coming is sent; then they are told.
+    // Those who keep up are given the newest; then all are told.
     async fn keep_promises(mut self) {
         let _ = timeout(PROMISES_WITHIN, async {
-            loop {
+            let mut given = 0;
+            while given < LAST_BYTES {
                 let pulled = self.talk.feeds.pull(&mut self.talk.outbox);
-                if pulled.is_err() || self.talk.outbox.is_empty() {
-                    break;
-                }
-                if self.flush().await.is_err() {
+                given += self.talk.outbox.bytes();
+                if pulled.is_err() || self.talk.outbox.is_empty() || self.flush().await.is_err() {
                     break;
                 }
             }

@@ -2,10 +2,12 @@
 use std::fs;
 
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::support::{
     http::{self, Answer},
     server::{Choices, Running, parsed},
+    soon,
     sse::Sse,
     ws::Ws,
 };
@@ -410,5 +412,38 @@ async fn a_stream_ends_when_its_token_is_revoked() {
     server.ask("DELETE", "/api/v1/tokens/reader", &[], b"").await;
     assert_eq!(stream.named("error").await.json()["code"], "unauthorized");
     assert_eq!(stream.next().await, None);
+    server.end().await;
+}
+
+#[tokio::test]
+async fn who_is_in_the_middle_of_a_long_past_is_cut_off_when_the_token_is_revoked() {
+    let server = Running::start().await;
+    let token = server.make_token("reader", &["read"], &[]).await;
+    let bearer = format!("Bearer {token}");
+    let last = server.emit_a_long_past().await;
+    let mut stream = Sse::open_as(&server, "from=start", &bearer).await;
+    let mut lines = tokio::net::TcpStream::connect(server.addr)
+        .await
+        .expect("the server listens");
+    let headers = [
+        ("authorization", bearer.as_str()),
+        ("accept", "application/x-ndjson"),
+    ];
+    let head = http::head(server.addr, "GET", "/api/v1/events?from=start", &headers, None);
+    lines.write_all(head.as_bytes()).await.expect("it is taken");
+    let mut begun = [0; 1];
+    soon(lines.read_exact(&mut begun)).await.expect("an answer");
+    let mut client = Ws::connect_as(&server, &token).await;
+    client.subscribe("all", "", json!("start")).await;
+    server.ask("DELETE", "/api/v1/tokens/reader", &[], b"").await;
+    assert_eq!(stream.named("error").await.json()["code"], "unauthorized");
+    assert!(
+        stream.last_id.parse::<u64>().expect("a seq") < last,
+        "all of it was sent"
+    );
+    let answer = soon(http::read_answer_behind(&begun, &mut lines)).await;
+    assert!(!answer.whole, "{} bytes are all of it", answer.body.len());
+    assert_eq!(client.refusal().await["code"], "unauthorized");
+    assert_eq!(u16::from(client.closed().await.code), 1008);
     server.end().await;
 }

@@ -111,6 +111,38 @@ async fn try_emit(
 }
 
 #[tokio::test]
+async fn who_is_in_the_middle_of_a_long_past_is_told_and_resumes_there() {
+    let server = Running::start().await;
+    let last = server.emit_a_long_past().await;
+    let mut stream = Sse::open(&server, "from=start", &[]).await;
+    let mut client = Ws::connect(&server).await;
+    client.subscribe("all", "", json!("start")).await;
+    stream.event().await;
+    client.events(1).await;
+    server.ask_to_end();
+    let read_client = async {
+        let mut cursor = 0;
+        loop {
+            let message = client.json().await;
+            match message["op"].as_str() {
+                Some("events") => cursor = message["cursor"].as_u64().expect("a cursor"),
+                Some("error") => break (message["code"].clone(), cursor),
+                _ => {}
+            }
+        }
+    };
+    let (_, (code, cursor)) = futures_util::join!(stream.named("closing"), read_client);
+    assert_eq!(code, "closing");
+    assert!(cursor < last);
+    let seen: u64 = stream.last_id.parse().expect("a seq");
+    assert!(seen < last, "all of it was sent");
+    let server = server.restart().await;
+    let mut stream = Sse::open(&server, "", &[("last-event-id", &stream.last_id)]).await;
+    assert_eq!(stream.event().await["seq"], seen + 1);
+    server.end().await;
+}
+
+#[tokio::test]
 async fn a_shutdown_with_idle_connections_is_quick() {
     let server = Running::start().await;
     let idle = tokio::net::TcpStream::connect(server.addr)

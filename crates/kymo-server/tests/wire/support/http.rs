@@ -15,6 +15,8 @@ pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Vec<u8>,
+    /// Whether the body came to its own end.
+    pub(crate) whole: bool,
 }
 
 impl Answer {
@@ -99,7 +101,12 @@ pub(crate) fn head(
 
 /// Reads an answer up to the end of the connection.
 pub(crate) async fn read_answer(stream: &mut TcpStream) -> Answer {
-    let mut bytes = Vec::new();
+    read_answer_behind(b"", stream).await
+}
+
+/// The same, of which a beginning was read already.
+pub(crate) async fn read_answer_behind(begun: &[u8], stream: &mut TcpStream) -> Answer {
+    let mut bytes = begun.to_vec();
     let mut piece = vec![0; 64 << 10];
     loop {
         match stream.read(&mut piece).await {
@@ -130,33 +137,40 @@ pub(crate) fn parse(bytes: &[u8]) -> Answer {
         .iter()
         .any(|(name, value)| name == "transfer-encoding" && value == "chunked");
     let rest = &bytes[at + 4..];
-    let body = if chunked { dechunk(rest).0 } else { rest.to_vec() };
+    let (body, whole) = if chunked {
+        dechunk(rest)
+    } else {
+        (rest.to_vec(), true)
+    };
     Answer {
         status,
         headers,
         body,
+        whole,
     }
 }
 
 /// Puts chunks together; whether the last one came.
 pub(crate) fn dechunk(mut bytes: &[u8]) -> (Vec<u8>, bool) {
     let mut body = Vec::new();
-    loop {
-        let Some(end) = bytes.windows(2).position(|window| window == b"\r\n") else {
-            return (body, false);
-        };
-        let size =
-            usize::from_str_radix(std::str::from_utf8(&bytes[..end]).expect("a size"), 16).expect("a size");
-        if size == 0 {
+    while let Some((data, size)) = chunk(bytes) {
+        if data.is_empty() {
             return (body, true);
         }
-        let data = &bytes[end + 2..];
-        if data.len() < size + 2 {
-            return (body, false);
-        }
-        body.extend_from_slice(&data[..size]);
-        bytes = &data[size + 2..];
+        body.extend_from_slice(data);
+        bytes = &bytes[size..];
     }
+    (body, false)
+}
+
+/// The first chunk, if it is whole, and its size with all that is around it. The last one is empty.
+pub(crate) fn chunk(bytes: &[u8]) -> Option<(&[u8], usize)> {
+    let end = bytes.windows(2).position(|window| window == b"\r\n")?;
+    let size = std::str::from_utf8(&bytes[..end]).expect("a size");
+    let size = usize::from_str_radix(size, 16).expect("a size");
+    let data = bytes.get(end + 2..end + 2 + size)?;
+    let whole = end + 2 + size + 2;
+    (bytes.len() >= whole).then_some((data, whole))
 }
 
 /// Percent-encodes a query value.

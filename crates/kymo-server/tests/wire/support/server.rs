@@ -165,6 +165,18 @@ impl Running {
         answer.json()["first"].as_u64().expect("a seq")
     }
 
+    /// Emits far more than sockets and the hub's memory hold; the seq of the last.
+    pub(crate) async fn emit_a_long_past(&self) -> u64 {
+        let data = "x".repeat(900);
+        let mut last = 0;
+        for _ in 0..30 {
+            let event = |n| format!("{{\"type\":\"load\",\"data\":[{n},\"{data}\"]}}\n");
+            let answer = self.emit_lines((0..1000).map(event).collect::<String>()).await;
+            last = answer.json()["last"].as_u64().expect("a seq");
+        }
+        last
+    }
+
     /// The stored lines of a filter, oldest first, as text.
     pub(crate) async fn lines(&self, filter: &str) -> Vec<String> {
         let path = format!("/api/v1/events?from=start&filter={}", http::encoded(filter));

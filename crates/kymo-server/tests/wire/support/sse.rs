@@ -33,7 +33,7 @@ pub(crate) struct Sse {
     stream: TcpStream,
     pub(crate) head: Answer,
     raw: Vec<u8>,
-    taken: usize,
+    text: Vec<u8>,
     /// The browser's last event id.
     pub(crate) last_id: String,
     pub(crate) retry_ms: Option<u64>,
@@ -82,7 +82,7 @@ impl Sse {
             stream,
             head,
             raw: rest,
-            taken: 0,
+            text: Vec::new(),
             last_id: String::new(),
             retry_ms: None,
             ready: VecDeque::new(),
@@ -131,11 +131,17 @@ impl Sse {
     }
 
     fn dispatch(&mut self) {
-        let (text, _) = http::dechunk(&self.raw);
-        let fresh = String::from_utf8(text[self.taken..].to_vec()).expect("a frame ends between characters");
-        let Some(end) = fresh.rfind("\n\n") else { return };
-        self.taken += end + 2;
-        for block in fresh[..end].split("\n\n") {
+        while let Some((chunk, size)) = http::chunk(&self.raw) {
+            self.text.extend_from_slice(chunk);
+            self.raw.drain(..size);
+        }
+        let Some(end) = self.text.windows(2).rposition(|window| window == b"\n\n") else {
+            return;
+        };
+        let rest = self.text.split_off(end + 2);
+        let blocks = std::mem::replace(&mut self.text, rest);
+        let blocks = String::from_utf8(blocks).expect("a message is text");
+        for block in blocks.trim_end_matches('\n').split("\n\n") {
             self.block(block);
         }
     }
