@@ -7,6 +7,7 @@ use ureq::{Agent, Body, http::Response};
 use crate::{
     failure::{Failure, Kind},
     find::Endpoint,
+    receipt::Receipt,
 };
 
 /// How long a server may take to answer anything but a stream.
@@ -38,47 +39,6 @@ pub(crate) enum ClientError {
     },
     /// An answer that no Kymo server gives.
     Strange { url: String, what: String },
-}
-
-/// The answer to posted events.
-#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
-pub(crate) struct Receipt {
-    pub(crate) accepted: usize,
-    pub(crate) first: Option<u64>,
-    pub(crate) last: Option<u64>,
-    #[serde(default)]
-    pub(crate) durability: String,
-    #[serde(default)]
-    pub(crate) duplicates: Vec<Duplicate>,
-    #[serde(default)]
-    pub(crate) rejected: Vec<Rejected>,
-}
-
-/// A record that was stored before.
-#[derive(Serialize, Deserialize, Clone, Debug, PartialEq)]
-pub(crate) struct Duplicate {
-    pub(crate) index: usize,
-    pub(crate) seq: u64,
-}
-
-/// A record that was not taken.
-#[derive(Serialize, Deserialize, Clone, Debug, PartialEq)]
-pub(crate) struct Rejected {
-    pub(crate) index: usize,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) byte: Option<u64>,
-    pub(crate) code: String,
-    pub(crate) message: String,
-}
-
-impl Receipt {
-    /// Counts indexes from the beginning of a larger whole.
-    pub(crate) fn shift(&mut self, by: usize) {
-        self.rejected.iter_mut().for_each(|rejected| rejected.index += by);
-        self.duplicates
-            .iter_mut()
-            .for_each(|duplicate| duplicate.index += by);
-    }
 }
 
 #[derive(Deserialize)]

@@ -11,9 +11,10 @@ use std::{
 use kymo_connect::SpoolWriter;
 
 use crate::{
-    client::{Client, ClientError, Receipt},
+    client::{Client, ClientError},
     failure::Failure,
     find::{self, Place, ServerFile, State, Where},
+    receipt::Receipt,
 };
 
 /// Between looks for a server that was away.
@@ -128,9 +129,7 @@ impl Outbox {
     }
 
     fn keep(&mut self, records: &[String]) -> Result<Delivered, Failure> {
-        let failed = |cause: std::io::Error, folder: &Path| {
-            Failure::disk("written", folder, &cause).code("spool_unwritable")
-        };
+        let failed = |cause: std::io::Error, folder: &Path| Failure::disk("written", folder, &cause);
         if self.spool.is_none() {
             let spool =
                 SpoolWriter::create(&self.spool_folder).map_err(|cause| failed(cause, &self.spool_folder))?;

@@ -26,6 +26,7 @@ use crate::{
     moment::now,
     printer,
     settings::Settings,
+    signals::Signals,
 };
 
 /// What to run.
@@ -102,13 +103,15 @@ async fn serve(plan: &Plan, hub: &Hub, on_ready: impl FnOnce(&Ready)) -> Result<
             Ok(watch) => {
                 watching.set(watch);
                 let watch = watching.status();
-                on_ready(&Ready {
-                    login_url,
-                    data: plan.data.clone(),
-                    head,
-                    watch,
-                    busy_port,
-                });
+                if !stop.is_cancelled() {
+                    on_ready(&Ready {
+                        login_url,
+                        data: plan.data.clone(),
+                        head,
+                        watch,
+                        busy_port,
+                    });
+                }
                 stop.cancelled().await;
                 Ok(())
             }
@@ -229,9 +232,16 @@ async fn start_watch(
         ..plan.settings.watch.clone()
     };
     let outlet = Arc::new(HubOutlet::new(hub.clone(), "watch"));
+    let starting = Watch::start(settings, outlet, end.clone());
+    let long = async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        printer::note("looking through the folder; a large one takes a moment");
+        std::future::pending::<()>().await;
+    };
     tokio::select! {
-        watch = Watch::start(settings, outlet, end.clone()) => watch.map(Some).map_err(|error| not_watched(&error)),
+        watch = starting => watch.map(Some).map_err(|error| not_watched(&error)),
         () = stop.cancelled() => Ok(None),
+        () = long => Ok(None),
     }
 }
 
@@ -301,47 +311,4 @@ fn heed_signals(stop: CancellationToken) -> Result<(), Failure> {
         Exit::leave_forced();
     });
     Ok(())
-}
-
-#[cfg(unix)]
-pub(crate) struct Signals {
-    interrupt: tokio::signal::unix::Signal,
-    terminate: tokio::signal::unix::Signal,
-    hang_up: tokio::signal::unix::Signal,
-}
-
-#[cfg(unix)]
-impl Signals {
-    pub(crate) fn new() -> io::Result<Self> {
-        use tokio::signal::unix::{SignalKind, signal};
-        Ok(Self {
-            interrupt: signal(SignalKind::interrupt())?,
-            terminate: signal(SignalKind::terminate())?,
-            hang_up: signal(SignalKind::hangup())?,
-        })
-    }
-
-    /// Waits for one that asks to stop.
-    pub(crate) async fn next(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
-            _ = self.hang_up.recv() => {}
-        }
-    }
-}
-
-#[cfg(not(unix))]
-pub(crate) struct Signals;
-
-#[cfg(not(unix))]
-impl Signals {
-    pub(crate) fn new() -> io::Result<Self> {
-        Ok(Self)
-    }
-
-    /// Waits for one that asks to stop.
-    pub(crate) async fn next(&mut self) {
-        let _ = tokio::signal::ctrl_c().await;
-    }
 }

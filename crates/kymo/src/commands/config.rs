@@ -111,8 +111,8 @@ impl Args {
             .collect();
         if wanted.is_empty() {
             let key = key.unwrap_or_default();
-            let failure =
-                Failure::new(Kind::Settings, format!("there is no setting `{key}`")).code("unknown_setting");
+            let failure = Failure::new(Kind::Settings, format!("there is no setting `{key}`"))
+                .code("invalid_parameter");
             let near = nearest(
                 key,
                 KNOWN.iter().flat_map(|known| [known.key.as_str(), known.name()]),

@@ -9,7 +9,6 @@ use std::{
 use kymo_event::{Event, Level, Limits, Micros, RawJson};
 
 use crate::{
-    client::Receipt,
     exit::Exit,
     failure::Failure,
     find::Where,
@@ -18,6 +17,7 @@ use crate::{
     outbox::{Delivered, Outbox},
     outlet,
     printer::{NOTE, Printer},
+    receipt::Receipt,
 };
 
 mod stream;
@@ -182,7 +182,7 @@ impl Args {
     }
 }
 
-fn rejected_line(rejected: &crate::client::Rejected, is_stream: bool) -> String {
+fn rejected_line(rejected: &crate::receipt::Rejected, is_stream: bool) -> String {
     let place = if is_stream {
         format!("line {}: ", rejected.index)
     } else {

@@ -12,7 +12,8 @@ use crate::{
     outlet::ServerOutlet,
     printer::note,
     settings::{Loaded, SettingsArgs},
-    station::{Signals, not_watched},
+    signals::Signals,
+    station::not_watched,
 };
 
 const EXAMPLES: &str = "\

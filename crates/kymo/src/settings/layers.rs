@@ -193,12 +193,12 @@ impl Layers {
 }
 
 fn wrong(message: String) -> Failure {
-    Failure::new(Kind::Settings, message).code("invalid_setting")
+    Failure::new(Kind::Settings, message).code("invalid_parameter")
 }
 
 fn unknown(key: &str, origin: &Origin) -> Failure {
     let failure = Failure::new(Kind::Settings, format!("there is no setting `{key}` ({origin})"))
-        .code("unknown_setting");
+        .code("invalid_parameter");
     match nearest(key, KNOWN.iter().map(|known| known.key.as_str())) {
         Some(near) => failure.hint(format!("did you mean `{near}`?")),
         None => failure.hint("`kymo config` lists all settings"),
@@ -210,7 +210,7 @@ fn unknown_variable(name: &str) -> Failure {
         Kind::Settings,
         format!("the environment variable {name} sets nothing"),
     )
-    .code("unknown_setting");
+    .code("invalid_parameter");
     let variables: Vec<_> = KNOWN.iter().map(known::Known::variable).collect();
     let all = variables
         .iter()
@@ -302,7 +302,7 @@ mod tests {
     #[test]
     fn an_unknown_key_is_an_error_that_names_the_nearest_one() {
         let failure = with_file("[ledgr]\nsegment_bytes_max = 1\n").expect_err("unknown");
-        assert_eq!(failure.code.as_deref(), Some("unknown_setting"));
+        assert_eq!(failure.code.as_deref(), Some("invalid_parameter"));
         assert!(
             failure
                 .hint

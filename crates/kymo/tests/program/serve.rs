@@ -253,36 +253,76 @@ fn a_folder_that_cannot_be_written_is_said_with_what_to_do() {
     }
 }
 
-#[cfg(unix)]
+/// A shell script in which this folder of the project is mounted read-only; `None` where that is not allowed.
+#[cfg(target_os = "linux")]
+fn with_read_only_mount(home: &Home, script: &str) -> Option<crate::support::Ran> {
+    let mount = "mount --bind .kymo .kymo && mount -o remount,ro,bind .kymo";
+    let in_shell = |script: &str| {
+        let kymo = home.command(&[]);
+        let mut command = std::process::Command::new("unshare");
+        command.args([
+            "--map-root-user",
+            "--mount",
+            "sh",
+            "-c",
+            &format!("{mount} && {script}"),
+        ]);
+        command
+            .current_dir(home.project())
+            .stdin(std::process::Stdio::null());
+        for (name, value) in kymo.get_envs() {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        command
+    };
+    let allowed = in_shell("true")
+        .stderr(std::process::Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success());
+    if !allowed {
+        println!("skipped: mounts are not allowed here");
+        return None;
+    }
+    Some(crate::support::Ran::of(in_shell(script)))
+}
+
+#[cfg(target_os = "linux")]
 #[test]
-fn a_read_only_data_folder_is_said_and_can_still_be_read() {
-    use std::os::unix::fs::PermissionsExt;
+fn a_data_folder_on_a_read_only_disk_is_said_and_can_still_be_read() {
     let home = Home::new();
     let server = home.serve();
     server.post("{\"type\":\"a\",\"data\":{\"n\":1}}");
     server.stop();
-    let folders = [home.data(), home.data().join("ledger")];
-    let chmod = |mode: u32| {
-        for folder in &folders {
-            fs::set_permissions(folder, fs::Permissions::from_mode(mode)).expect("changed");
-        }
-    };
-    chmod(0o555);
-    let is_root = fs::write(home.data().join("probe"), "").is_ok();
-    if is_root {
-        println!("skipped in part: permissions do not bind this user");
-        let _ = fs::remove_file(home.data().join("probe"));
-    } else {
-        let ran = home
-            .kymo(&["serve", "--data", ".kymo", "--listen", "127.0.0.1:0"])
-            .code(1);
+    let kymo = env!("CARGO_BIN_EXE_kymo");
+    for command in [
+        "serve --data .kymo --listen 127.0.0.1:0",
+        "up --no-open",
+        "import - --data .kymo",
+        "emit hello",
+    ] {
+        let Some(ran) = with_read_only_mount(&home, &format!("exec {kymo} {command}")) else {
+            return;
+        };
+        let ran = ran.code(1);
         assert!(
-            ran.stderr.contains(".kymo") && ran.stderr.contains("writable"),
-            "{}",
+            ran.stderr.contains(".kymo") && ran.stderr.contains("must be writable"),
+            "{command}: {}",
             ran.stderr
         );
     }
-    let ran = home.kymo(&["query", "type:a", "--ndjson"]).good();
-    chmod(0o755);
+    let read = format!(
+        "{kymo} query type:a --ndjson && {kymo} verify >&2 && {kymo} head >&2 && {kymo} status >&2 || exit $?"
+    );
+    let ran = with_read_only_mount(&home, &read)
+        .expect("allowed a moment ago")
+        .code(3);
     assert_eq!(crate::support::numbers(&ran.ndjson()), [1]);
+    assert!(
+        ran.stderr.contains("good") && ran.stderr.contains("no server is running"),
+        "{}",
+        ran.stderr
+    );
 }

@@ -8,13 +8,13 @@ use kymo_event::{Event, Limits, RawJson, Refusal, dialects};
 
 use super::{Args, PATIENCE, Tally};
 use crate::{
-    client::Rejected,
     exit::Exit,
     failure::Failure,
     find::Where,
     lines::{Line, Lines},
     native,
     outbox::Outbox,
+    receipt::Rejected,
 };
 
 /// Lines that may wait while a request is under way.

@@ -7,8 +7,9 @@ use kymo_ledger::Ledger;
 use tokio::runtime::Runtime;
 
 use crate::{
-    client::{Client, ClientError, Receipt},
+    client::{Client, ClientError},
     failure::Failure,
+    receipt::Receipt,
     settings::{Loaded, SettingsArgs},
     station,
 };
