@@ -104,6 +104,11 @@ impl Folder {
     }
 }
 
+/// The first seq of the segment that a file of the ledger folder belongs to.
+pub(crate) fn first_of_file(name: &str) -> Option<u64> {
+    first_of(name.split_once('.')?.0)
+}
+
 fn first_of(name: &str) -> Option<u64> {
     (name.len() == 20)
         .then(|| name.parse().ok())

@@ -87,6 +87,9 @@ impl Ledger {
             Some(identity) => identity,
             None => create(&*disk, &*clock, &folder)?,
         };
+        if let Err(error) = retention::sweep(&*disk, &folder, identity.kept().from) {
+            tracing::warn!(%error, "retired segments could not be removed");
+        }
         let opened = open::segments(&disk, &folder, &identity, &notices)?;
         recover::rename_if_behind(&*disk, &folder, &mut identity, opened.segments.head(), &notices)?;
         let core = Arc::new(Core {
@@ -223,8 +226,10 @@ impl Ledger {
 
     /// Runs retention and compression now (the owner calls this every minute).
     pub fn maintain(&self) -> io::Result<()> {
-        retention::retire(self.core())?;
-        aging::compress(self.core())
+        let core = self.core();
+        retention::retire(core)?;
+        retention::sweep(&*core.disk, &core.folder, core.segments.kept().from)?;
+        aging::compress(core)
     }
 
     /// Writes what is queued, syncs, writes the sidecar, releases the lock. Blocking.

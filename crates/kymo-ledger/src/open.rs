@@ -140,6 +140,9 @@ fn open_last(
         None => (None, Known::nothing(last.first)),
     };
     let tail = recover::tail(&file, known).map_err(at())?;
+    if tail.end.last < last.first && tail.unfinished > 0 {
+        return recover::quarantine_whole(&**disk, folder, last.first, &tail, notices);
+    }
     let cut =
         tail.unfinished == 0 || recover::quarantine(&**disk, folder, last.first, &*file, &tail, notices)?;
     file.sync_data().map_err(at())?;
@@ -149,6 +152,10 @@ fn open_last(
     }
     let segment = Arc::new(Segment::new(disk.clone(), folder.clone(), last.first, tail.end));
     segment.set_growing(index);
+    if !cut {
+        // Nothing can be put behind the unfinished bytes: the next event begins a new segment.
+        segment.complete();
+    }
     opened.segments.add(segment.clone());
     opened.segments.publish(tail.end.last);
     opened.current = cut.then_some(Current {

@@ -70,10 +70,13 @@ pub(crate) fn tail(file: &Arc<dyn DiskFile>, known: Known) -> io::Result<Tail> {
         newest: known.newest,
         unfinished: 0,
     };
+    let mut doubt: Option<Doubt> = None;
     loop {
         match walker.step() {
             Step::Line { start, end } => {
-                tail.newest = recorded(walker.bytes(start, end - 1)).or(tail.newest);
+                let time = recorded(walker.bytes(start, end - 1));
+                doubt = doubt.and_then(|doubt| doubt.after(time));
+                tail.newest = time.or(tail.newest);
                 tail.end = End {
                     last: walker.seq() - 1,
                     bytes: walker.offset(),
@@ -83,12 +86,15 @@ pub(crate) fn tail(file: &Arc<dyn DiskFile>, known: Known) -> io::Result<Tail> {
             Step::Bad if walker.offset() == bytes => break,
             Step::Bad => {
                 let hole = walker.hole()?;
-                if was_never_written(&**file, &hole)? {
-                    break;
+                if doubt.is_none() && has_zeros(&**file, &hole)? {
+                    doubt = Some(Doubt { tail, behind: None });
                 }
             }
             Step::Done => break,
         }
+    }
+    if let Some(doubt) = doubt {
+        tail = doubt.tail;
     }
     finished_but_damaged(&**file, &mut tail, bytes)?;
     tail.unfinished = bytes - tail.end.bytes;
@@ -99,9 +105,27 @@ fn recorded(line: &[u8]) -> Option<Micros> {
     LineView::parse(line).ok().map(|view| view.recorded())
 }
 
-/// Whether a hole has stretches of zeros: pages of a write that no sync has finished. What stands behind them belongs
-/// to the same write, which nobody was told of. A damaged line has no two zeros in a row; nor has a good one.
-fn was_never_written(file: &dyn DiskFile, hole: &Hole) -> io::Result<bool> {
+/// A hole with stretches of zeros: either pages of a write that no sync has finished, or damage.
+///
+/// The next group is written when the one before it is synced, and all lines of a group have one `recorded`. So if
+/// lines of two times stand behind the hole, what stood there was synced, and it is damage. Else nobody was told of
+/// it, and it is the unfinished tail.
+struct Doubt {
+    /// The end before the hole.
+    tail: Tail,
+    /// The time of the lines behind it.
+    behind: Option<Micros>,
+}
+
+impl Doubt {
+    fn after(self, time: Option<Micros>) -> Option<Self> {
+        let same = self.behind.is_none() || self.behind == time;
+        same.then_some(Self { behind: time, ..self })
+    }
+}
+
+/// A damaged line has no two zeros in a row, nor has a good one.
+fn has_zeros(file: &dyn DiskFile, hole: &Hole) -> io::Result<bool> {
     let (mut done, mut piece) = (0, Vec::new());
     while done < hole.bytes {
         let want = STEP_BYTES.min(usize::try_from(hole.bytes - done).unwrap_or(STEP_BYTES));
@@ -151,13 +175,37 @@ pub(crate) fn quarantine(
     }
     file.set_len(tail.end.bytes)
         .map_err(OpenError::io(folder.segment(first)))?;
+    tell_cut(first, tail, kept, notices);
+    Ok(true)
+}
+
+/// Moves a segment that has not one whole line into quarantine as it is; that needs no room.
+pub(crate) fn quarantine_whole(
+    disk: &dyn Disk,
+    folder: &Folder,
+    first: u64,
+    tail: &Tail,
+    notices: &Notices,
+) -> Result<(), OpenError> {
+    let place = folder.quarantine();
+    let kept = free_name(disk, &place, first, 0);
+    let moved = disk.create_dir(&place).and_then(|()| {
+        disk.rename(&folder.segment(first), &kept)?;
+        disk.sync_dir(&place)?;
+        disk.sync_dir(folder.ledger())
+    });
+    moved.map_err(OpenError::io(&kept))?;
+    tell_cut(first, tail, kept, notices);
+    Ok(())
+}
+
+fn tell_cut(first: u64, tail: &Tail, kept: PathBuf, notices: &Notices) {
     tracing::warn!(segment = first, bytes = tail.unfinished, quarantine = %kept.display(), "unfinished tail cut");
     notices.tell(Notice::TailCut {
         segment: Seq::new(first).unwrap_or(Seq::FIRST),
         bytes: tail.unfinished,
         quarantine: kept,
     });
-    Ok(true)
 }
 
 /// A name that no earlier tail has.

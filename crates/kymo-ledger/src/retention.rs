@@ -7,9 +7,16 @@ use std::{io, sync::Arc};
 
 use kymo_event::Seq;
 
-use crate::{Notice, core::Core, folder::Retained, segment::Segment, segments::Kept};
+use crate::{
+    Notice,
+    core::Core,
+    disk::{self, Disk},
+    folder::{self, Folder, Retained},
+    segment::Segment,
+    segments::Kept,
+};
 
-/// Removes what the settings say may go.
+/// Forgets what the settings say may go; [`sweep`] removes it.
 pub(crate) fn retire(core: &Core) -> io::Result<()> {
     let all = core.segments.all();
     let going = going(core, &all)?;
@@ -42,8 +49,20 @@ pub(crate) fn retire(core: &Core) -> io::Result<()> {
             bytes,
         });
     }
-    all[..going].iter().try_for_each(|segment| segment.remove())?;
-    core.disk.sync_dir(core.folder.ledger())
+    Ok(())
+}
+
+/// Removes the files of segments that are retired, also those that a crash or the disk kept from being removed before.
+pub(crate) fn sweep(disk: &dyn Disk, folder: &Folder, kept_from: u64) -> io::Result<()> {
+    let ledger = folder.ledger();
+    let mut gone = false;
+    for file in disk.list(ledger)? {
+        if folder::first_of_file(&file.name).is_some_and(|first| first < kept_from) {
+            disk::remove_if_there(disk, &ledger.join(&file.name))?;
+            gone = true;
+        }
+    }
+    if gone { disk.sync_dir(ledger) } else { Ok(()) }
 }
 
 /// How many of the oldest segments may go.

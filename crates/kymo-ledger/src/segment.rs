@@ -154,14 +154,6 @@ impl Segment {
         self.index_bytes.store(bytes, Ordering::Relaxed);
     }
 
-    /// Removes its files; who has them open can still read them.
-    pub(crate) fn remove(&self) -> io::Result<()> {
-        let files = [self.plain_path(), self.compressed_path(), self.index_path()];
-        files
-            .iter()
-            .try_for_each(|path| disk::remove_if_there(&*self.disk, path))
-    }
-
     /// Its bytes, opened if nobody has them open. A file that is not there has none.
     pub(crate) fn data(&self) -> io::Result<Arc<Data>> {
         let mut open = self.data.lock();

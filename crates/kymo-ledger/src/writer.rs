@@ -77,7 +77,12 @@ impl Writer {
         loop {
             let deadline = self.unsynced_since.map(|since| since + RELAXED_SYNC);
             match self.core.queue.take(GROUP_BYTES_MAX, deadline) {
-                Taken::Some(pending) => self.commit(pending),
+                Taken::Some(pending) => {
+                    self.commit(pending);
+                    if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+                        self.sync_late();
+                    }
+                }
                 Taken::Late => self.sync_late(),
                 Taken::Closed => break,
             }

@@ -239,6 +239,26 @@ fn old_segments_are_retired_and_their_readers_told() {
 }
 
 #[test]
+fn what_a_crash_left_of_retired_segments_is_removed_on_open() {
+    let (ledger, _, _folder) = aged(LedgerSettings {
+        retain_s: Some(250),
+        ..LedgerSettings::default()
+    });
+    let ledger = ledger.reopen();
+    let (segment, index) = (
+        fs::read(ledger.segment_path(1)).unwrap(),
+        fs::read(ledger.index_path(1)).unwrap(),
+    );
+    ledger.ledger.maintain().unwrap();
+    let ledger = ledger.reopen_after(|data| {
+        fs::write(data.join("ledger/00000000000000000001.jsonl"), &segment).unwrap();
+        fs::write(data.join("ledger/00000000000000000001.idx"), &index).unwrap();
+    });
+    assert!(!ledger.segment_path(1).exists() && !ledger.index_path(1).exists());
+    assert!(ledger.ledger.first() > seq(1));
+}
+
+#[test]
 fn a_ledger_grows_no_larger_than_it_may() {
     let (ledger, _, _folder) = aged(LedgerSettings {
         retain_bytes: Some(900_000),

@@ -133,6 +133,24 @@ fn pages_that_were_never_written_are_an_unfinished_tail() {
 }
 
 #[test]
+fn zeros_in_what_was_synced_before_other_groups_are_damage() {
+    let ledger = TempLedger::new();
+    for n in 1..=20 {
+        ledger.append(numbered(n..=n)).unwrap();
+    }
+    let ledger = ledger.reopen_after(|data| {
+        change(&data.join("ledger/00000000000000000001.jsonl"), |bytes| {
+            let (start, _) = line_span(bytes, 15);
+            bytes[start + 30..start + 90].fill(0);
+        });
+    });
+    assert_eq!(ledger.ledger.head(), Some(seq(20)));
+    let all = chunks(&mut ledger.ledger.read(Seq::FIRST, &Filter::all()));
+    assert_eq!(holes(&all), [(15, 15)]);
+    assert_eq!(lines(&all).len(), 19);
+}
+
+#[test]
 fn a_missing_segment_is_a_hole_and_what_follows_is_served() {
     let ledger = TempLedger::with_segments_of(100_000);
     ledger.fill(4000);

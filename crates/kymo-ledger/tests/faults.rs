@@ -6,11 +6,12 @@ use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
     sync::Arc,
+    time::{Duration, Instant},
 };
 
 use kymo_event::{Filter, Seq};
 use kymo_ledger::{
-    AppendError, Chunk, Ground, Ledger, LedgerSettings, Notice, ReadOnly, SystemClock,
+    AppendError, Chunk, Durability, Ground, Ledger, LedgerSettings, Notice, ReadOnly, SystemClock,
     testing::{FaultyDisk, Leaves},
 };
 use parking_lot::Mutex;
@@ -227,9 +228,62 @@ fn a_full_disk_at_open_keeps_the_unfinished_tail_where_it_is() {
     let ledger = on(&disk);
     assert_eq!(ledger.seqs(), [1, 2, 3, 4, 5]);
     disk.set_space(None);
+    let mut reader = ledger.ledger.read(seq(4), &Filter::all());
+    assert_eq!(seqs(&mut reader), [4, 5]);
     ledger.append(numbered(6..=6)).unwrap();
+    assert_eq!(ledger.seqs(), [1, 2, 3, 4, 5, 6]);
+    assert_eq!(
+        seqs(&mut reader),
+        [6],
+        "a reader at the end goes on in the new segment"
+    );
     let ledger = ledger.reopen();
     assert_eq!(ledger.seqs(), [1, 2, 3, 4, 5, 6]);
+}
+
+#[test]
+fn a_segment_without_a_whole_line_goes_into_quarantine_also_when_the_disk_is_full() {
+    let disk = FaultyDisk::new();
+    let ledger = on(&disk);
+    ledger.fill(1);
+    ledger.ledger.close();
+    disk.spoil(&segment(1), b"{\"seq\":1,\"rec".to_vec());
+    disk.set_space(Some(10));
+    let ledger = on(&disk);
+    assert_eq!(ledger.ledger.head(), None);
+    let told = ledger.told.lock().clone();
+    let [Notice::TailCut { quarantine, .. }] = &told[..] else {
+        panic!("{told:?}")
+    };
+    assert_eq!(disk.read(quarantine).unwrap(), b"{\"seq\":1,\"rec");
+    disk.set_space(None);
+    ledger.append(numbered(1..=1)).unwrap();
+    assert_eq!(ledger.seqs(), [1]);
+}
+
+#[test]
+fn relaxed_durability_syncs_within_a_second_also_under_constant_load() {
+    let disk = FaultyDisk::new();
+    let settings = LedgerSettings {
+        durability: Durability::Relaxed,
+        ..LedgerSettings::default()
+    };
+    let ledger = TempLedger::on(ground(&disk), Path::new(DATA), settings);
+    let appended = ledger.append(numbered(1..=1)).unwrap();
+    assert_eq!(appended.durability, Durability::Relaxed);
+    let before = disk.syncs();
+    let begun = Instant::now();
+    while disk.syncs() == before {
+        ledger.append(numbered(1..=1)).unwrap();
+        assert!(begun.elapsed() < Duration::from_secs(10), "nothing was synced");
+    }
+    let head = ledger.ledger.head().unwrap().get();
+    disk.cut_power(Leaves::Nothing);
+    let ledger = on(&disk);
+    assert!(
+        ledger.ledger.head().unwrap().get() >= head - 1,
+        "what was synced is there"
+    );
 }
 
 /// Random work on a random disk, held against what was acknowledged and what was seen.
