@@ -3,7 +3,7 @@
 //! `cargo bench -p kymo-ledger`, or with a number of thousands of events and some of the parts `floor`, `append`,
 //! `read`, `latency`: `-- 500 append`. Events are 350 bytes as an
 //! emitter sends them; everything acknowledged is synced first.
-#![allow(clippy::print_stdout, missing_docs)]
+#![allow(clippy::print_stdout, clippy::cast_possible_truncation, missing_docs)]
 
 use std::{
     fs::File,

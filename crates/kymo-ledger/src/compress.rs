@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use zstd::{bulk, zstd_safe};
 
 use crate::{
-    disk::{self, DiskFile},
+    disk::{self, DiskFile, in_memory},
     index::{Fields, PutFields, length},
     segment::Data,
 };
@@ -118,8 +118,8 @@ impl Compressed {
         let start = into.len();
         for frame in self.frames[first..].iter().take_while(|frame| frame.at < end) {
             let content = self.frame(frame)?;
-            let from = offset.saturating_sub(frame.at) as usize;
-            let to = (end.min(frame.end()) - frame.at) as usize;
+            let from = in_memory(offset.saturating_sub(frame.at));
+            let to = in_memory(end.min(frame.end()) - frame.at);
             into.extend_from_slice(&content[from..to]);
         }
         Ok(into.len() - start)

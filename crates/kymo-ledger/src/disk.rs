@@ -70,6 +70,11 @@ pub trait DiskFile: Send + Sync {
     }
 }
 
+/// A number of bytes that lie in memory already, or must fit there.
+pub(crate) fn in_memory(bytes: u64) -> usize {
+    usize::try_from(bytes).unwrap_or(usize::MAX)
+}
+
 /// Reads `bytes` bytes from `offset`, fewer only at the end of the file.
 pub(crate) fn read_full(
     file: &dyn DiskFile,

@@ -46,7 +46,7 @@ pub(crate) fn build(
         write_line(&mut bytes, seq, &recorded, body);
         ends.push(u32::try_from(bytes.len()).expect("a group is far smaller than 4 GiB"));
         segment_bytes += (bytes.len() - start) as u64;
-        if seq.get() % BLOCK_EVENTS == 0 && segment_bytes >= segment_bytes_max {
+        if seq.get().is_multiple_of(BLOCK_EVENTS) && segment_bytes >= segment_bytes_max {
             rolls.push(Roll {
                 lines: ends.len(),
                 bytes: bytes.len(),

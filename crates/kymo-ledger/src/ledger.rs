@@ -79,6 +79,7 @@ impl Ledger {
         on_notice: OnNotice,
     ) -> Result<Self, OpenError> {
         let Ground { disk, clock } = ground;
+        let settings = settings.within_bounds();
         let folder = Folder::new(data);
         let notices = Arc::new(Notices::new(on_notice));
         folder.prepare(&*disk)?;

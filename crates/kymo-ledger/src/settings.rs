@@ -8,7 +8,7 @@ use std::time::Duration;
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LedgerSettings {
-    /// A segment is sealed on the first block end at or above this size.
+    /// A segment is sealed on the first block end at or above this size (4 GiB at most).
     pub segment_bytes_max: u64,
     /// Bytes of bodies that may wait for the writer before `busy`.
     pub queue_bytes_max: usize,
@@ -33,6 +33,16 @@ impl Default for LedgerSettings {
             retain_s: None,
             retain_bytes: None,
         }
+    }
+}
+
+// The index numbers the blocks of a segment with 16 bits.
+const SEGMENT_BYTES_MAX: u64 = 4 << 30;
+
+impl LedgerSettings {
+    pub(crate) fn within_bounds(mut self) -> Self {
+        self.segment_bytes_max = self.segment_bytes_max.min(SEGMENT_BYTES_MAX);
+        self
     }
 }
 

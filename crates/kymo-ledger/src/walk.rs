@@ -80,13 +80,7 @@ pub(crate) struct Walker {
 }
 
 impl Walker {
-    /// Stands before line `seq`, which begins at `offset`. Walks to the segment's durable end.
-    pub(crate) fn new(segment: &Segment, seq: u64, offset: u64) -> io::Result<Self> {
-        let end = segment.end();
-        Ok(Self::over(segment.data()?, seq, offset, end.last, end.bytes))
-    }
-
-    /// The same over any bytes, to `last` or to byte `bytes`, whichever comes first.
+    /// Stands before line `seq`, which begins at `offset`; walks to `last` or to byte `bytes`, whichever comes first.
     pub(crate) fn over(data: Arc<Data>, seq: u64, offset: u64, last: u64, bytes: u64) -> Self {
         Self {
             data,

@@ -326,14 +326,7 @@ impl Run {
         if self.ledger.is_none() {
             self.open();
         }
-        let what = self.roll(12);
-        // Shown when the run fails.
-        println!(
-            "{what} at {}, head {:?}",
-            self.acknowledged,
-            self.ledger.as_ref().and_then(Ledger::head)
-        );
-        match what {
+        match self.roll(12) {
             0 => {
                 let good = self.roll(5);
                 self.disk.fail_sync(Some(good));

@@ -55,6 +55,7 @@ impl Bloom {
 }
 
 /// Double hashing: the halves of one hash give all probes.
+#[expect(clippy::cast_possible_truncation, reason = "the halves of a hash are meant")]
 fn probes(hash: u64, words: usize) -> impl Iterator<Item = (usize, u64)> {
     let bits = words as u64 * 64;
     let (start, stride) = (hash as u32, (hash >> 32) as u32 | 1);

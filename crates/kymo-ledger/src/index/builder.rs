@@ -10,7 +10,7 @@ use super::{
     keys::{HASHED, hash_in, short},
     summary::{self, Names},
 };
-use crate::{chain::Chain, settings::BLOCK_EVENTS};
+use crate::{chain::Chain, disk::in_memory, settings::BLOCK_EVENTS};
 
 /// The index of one segment in the making.
 pub(crate) struct IndexBuilder {
@@ -99,7 +99,7 @@ impl IndexBuilder {
     }
 
     fn is_full(&self) -> bool {
-        (self.next() - 1) % BLOCK_EVENTS == 0
+        (self.next() - 1).is_multiple_of(BLOCK_EVENTS)
     }
 
     fn close(&mut self) {
@@ -138,7 +138,7 @@ impl Block {
             bytes: 0,
             garbage: 0,
             known,
-            columns: std::array::from_fn(|_| Vec::with_capacity(BLOCK_EVENTS as usize)),
+            columns: std::array::from_fn(|_| Vec::with_capacity(in_memory(BLOCK_EVENTS))),
             hashes: std::array::from_fn(|_| Hashes::default()),
             ids: Vec::new(),
             times: None,
@@ -216,8 +216,8 @@ impl Block {
 
     fn id(&mut self, view: &LineView<'_>) {
         if let Some(key) = ids::key_of(view) {
-            // A block has 1,024 rows.
-            self.ids.push(((self.rows() - 1) as u16, key));
+            let row = u16::try_from(self.rows() - 1).expect("a block has 1,024 rows");
+            self.ids.push((row, key));
         }
     }
 
@@ -231,7 +231,7 @@ impl Block {
         let (time_min, time_max, time_last) = self.times.unwrap_or((i64::MAX, i64::MIN, i64::MIN));
         let head = BlockHead {
             first: self.first,
-            count: self.columns[LENGTH].len() as u32,
+            count: super::fields::length(self.columns[LENGTH].len()),
             offset: self.offset,
             bytes: self.bytes,
             time_min,

@@ -47,6 +47,10 @@ impl Column {
     }
 
     /// Writes the values in as few bytes as they need; returns the width.
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "the width is chosen by the largest value"
+    )]
     pub(crate) fn pack(values: &[u32], out: &mut Vec<u8>) -> u8 {
         let (least, most) = values
             .iter()

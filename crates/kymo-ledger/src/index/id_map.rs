@@ -86,8 +86,7 @@ impl Index {
 impl Growing {
     fn extend(&mut self, index: &Index) -> io::Result<()> {
         while let Some(block) = index.block(self.blocks) {
-            // Segments are kept small enough for 16 bits of block number.
-            let number = self.blocks as u16;
+            let number = ids::block_number(self.blocks);
             for (key, _) in index.ids(&block)? {
                 if *self.first.entry(key.0).or_insert(number) != number {
                     self.again.push((key.0, number));

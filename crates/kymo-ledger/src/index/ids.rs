@@ -85,18 +85,29 @@ pub(crate) fn locate<'a, E>(
     for &bytes in entries.as_chunks::<4>().0 {
         let entry = u32::from_le_bytes(bytes);
         if entry & 0xffff_0000 == wanted {
-            found((entry & 0xffff) as u16);
+            let [low, high, ..] = entry.to_le_bytes();
+            found(u16::from_le_bytes([low, high]));
         }
     }
     Ok(())
 }
 
+/// A block's number as the locator holds it; segments are kept small enough for 16 bits.
+pub(crate) fn block_number(number: usize) -> u16 {
+    u16::try_from(number).unwrap_or(u16::MAX)
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "a bucket is below the number of buckets"
+)]
 fn bucket_of(key: IdKey, buckets: usize) -> usize {
     ((u128::from(key.0) * buckets as u128) >> 64) as usize
 }
 
+#[expect(clippy::cast_possible_truncation, reason = "the low bits are meant")]
 fn entry(key: IdKey, block: u16) -> u32 {
-    (key.0 as u32) << 16 | u32::from(block)
+    ((key.0 as u32) << 16) | u32::from(block)
 }
 
 #[cfg(test)]
@@ -118,7 +129,9 @@ mod tests {
 
     #[test]
     fn every_key_is_located_and_strangers_hardly_ever() {
-        let keys: Vec<_> = (0..5000).map(|n| (key(n), (n / 1000) as u16)).collect();
+        let keys: Vec<_> = (0..5000)
+            .map(|n| (key(n), block_number(n as usize / 1000)))
+            .collect();
         let mut locator = Vec::new();
         write_locator(&keys, &mut locator);
         for (n, &(key, block)) in keys.iter().enumerate() {

@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     chain::Chain,
-    disk::{self, DiskFile},
+    disk::{self, DiskFile, in_memory},
     settings::BLOCK_EVENTS,
 };
 
@@ -269,7 +269,8 @@ impl Records {
 
     /// Forgets blocks that end behind byte `bytes` of the segment: the index was ahead of it.
     fn is_within(&self, block: &BlockHead, bytes: u64) -> bool {
-        block.offset + block.bytes <= bytes && (block.first + u64::from(block.count) - 1) % BLOCK_EVENTS == 0
+        block.offset + block.bytes <= bytes
+            && (block.first + u64::from(block.count) - 1).is_multiple_of(BLOCK_EVENTS)
     }
 }
 
@@ -279,7 +280,7 @@ pub(crate) fn records(index: &[u8], first: u64, segment_bytes: u64) -> Option<Re
     let head = FileHead::read(index).filter(|head| head.first == first)?;
     let mut records = Records::none(head);
     loop {
-        let at = records.bytes as usize;
+        let at = in_memory(records.bytes);
         let Some((block, summary)) = index.get(at..).and_then(BlockHead::read) else {
             break;
         };

@@ -12,6 +12,7 @@ use super::{
     block::{BlockHead, HAS_BACKFILL, HAS_LOST, HAS_PRESENT},
     columns::{BACKFILL, Column, Columns, KEYS, LENGTH, LEVEL, LEVEL_BITS, LOST, SOURCE, TYPE},
     dictionary::{Dictionary, OTHER},
+    fields::length,
     keys::{hash_of, place_of, short},
     summary::{Names, Summary},
 };
@@ -260,7 +261,7 @@ impl BlockRows<'_> {
             Column::Same(value) if passes(*value) => self.all,
             Column::Same(_) => Rows::NONE,
             Column::Bytes(values) => {
-                let table: [bool; 256] = std::array::from_fn(|value| passes(value as u32));
+                let table: [bool; 256] = std::array::from_fn(|value| passes(length(value)));
                 self.rows_where(|row| table[usize::from(values[row])])
             }
             Column::Wide(values) => self.rows_where(|row| passes(values[row])),

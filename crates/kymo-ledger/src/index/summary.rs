@@ -69,7 +69,10 @@ impl Summary {
     }
 }
 
-// A number is at most 65,535; there are no more than that many in a set.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "a name's number is at most 65,535"
+)]
 fn write_set(values: &[u32], out: &mut Vec<u8>) {
     let mut set: Vec<u16> = values.iter().map(|&value| value as u16).collect();
     set.sort_unstable();

@@ -122,8 +122,7 @@ struct Gathered {
 impl Gathered {
     fn add(&mut self, block: &BlockHead, summary: &Summary, record: &[u8], at: u64) {
         self.names.add(summary);
-        // Segments are kept small enough for 16 bits of block number.
-        let number = self.blocks.len() as u16;
+        let number = ids::block_number(self.blocks.len());
         let ids = &record[BLOCK_HEAD + (block.summary_len + block.columns_len) as usize..];
         self.ids.extend(ids::read_rows(ids).map(|(_, key)| (key, number)));
         self.blocks.push(block.entry(at));

@@ -14,6 +14,7 @@ use super::{
 };
 use crate::{
     GapReason,
+    disk::in_memory,
     index::{BlockEntry, Index, Selected, Selector, spans},
     notices::Notices,
     scan::ExpectedStart,
@@ -41,7 +42,7 @@ pub(crate) struct Place {
     walker: Option<Walker>,
     /// No good line has been met since the index said where to begin.
     unproven: bool,
-    picked: Option<Picked>,
+    picked: Option<Box<Picked>>,
 }
 
 /// Rows of a block that can match, and where they are.
@@ -172,7 +173,7 @@ impl Place {
             && let Some((head, _)) = self.index.head(&block)?
             && let Some(columns) = self.index.columns(&block, &head)?
         {
-            let row = (at - block.first) as usize;
+            let row = in_memory(at - block.first);
             return Ok((at, spans(&columns, head.count as usize, block.offset)[row].0));
         }
         Ok((block.first, block.offset))
@@ -261,11 +262,11 @@ impl Place {
         if selected.maybe.is_empty() {
             return Ok(Answer::Nothing);
         }
-        Ok(Answer::Rows(Picked {
+        Ok(Answer::Rows(Box::new(Picked {
             block,
             selected,
             spans: spans(&columns, head.count as usize, block.offset),
-        }))
+        })))
     }
 }
 
@@ -274,7 +275,7 @@ enum Answer {
     /// No row can match.
     Nothing,
     /// These can.
-    Rows(Picked),
+    Rows(Box<Picked>),
     /// Its part of the index is damaged.
     Unknown,
 }
@@ -291,13 +292,13 @@ struct Wanted<'a> {
 impl Picked {
     /// Reads the rows from `at` on and moves it; `false` if a line is not what the index says.
     fn read(&self, data: &Data, at: &mut u64, want: &mut Wanted<'_>) -> io::Result<bool> {
-        let from = (*at - self.block.first) as usize;
+        let from = in_memory(*at - self.block.first);
         let rows: Vec<usize> = self.selected.maybe.iter().skip_while(|&row| row < from).collect();
         let mut rest = &rows[..];
         while let Some(run) = self.run(&mut rest) {
             let (start, end) = (self.spans[run[0]].0, self.spans[run[run.len() - 1]].1);
             let mut bytes = Vec::new();
-            *want.looked += data.read(&mut bytes, start, (end - start) as usize)?;
+            *want.looked += data.read(&mut bytes, start, in_memory(end - start))?;
             for &row in run {
                 let seq = self.block.first + row as u64;
                 if seq > want.head || want.found.bytes() >= want.bytes_max {
@@ -305,7 +306,7 @@ impl Picked {
                 }
                 *at = seq;
                 let (from, to) = self.spans[row];
-                let line = bytes.get((from - start) as usize..(to - start) as usize);
+                let line = bytes.get(in_memory(from - start)..in_memory(to - start));
                 let Some(line) = line.filter(|line| is_line(line, seq)) else {
                     return Ok(false);
                 };

@@ -1,5 +1,5 @@
 //! What the tests share: a ledger in a folder of its own, events for it, and short ways to append and to read.
-#![allow(dead_code, unreachable_pub, missing_docs)]
+#![allow(dead_code, unreachable_pub, missing_docs, clippy::cast_possible_truncation)]
 
 use std::{
     path::{Path, PathBuf},
@@ -153,12 +153,12 @@ pub fn event(n: u64) -> Event<'static> {
     let pick = |of: u64| (n / of) as usize;
     let mut event = Event::new(TYPES[pick(1) % 5], format!("source-{}", pick(7) % 3));
     event.level = LEVELS[pick(3) % 5];
-    event.agent = (n % 3 != 0).then(|| format!("agent-{}", n % 11).into());
-    event.session = (n % 4 == 0).then(|| format!("session-{}", n / 100).into());
-    event.trace = (n % 2 == 0).then(|| format!("trace-{n}").into());
-    event.user = (n % 50 == 0).then(|| "egor \"the\" user".into());
+    event.agent = (!n.is_multiple_of(3)).then(|| format!("agent-{}", n % 11).into());
+    event.session = n.is_multiple_of(4).then(|| format!("session-{}", n / 100).into());
+    event.trace = n.is_multiple_of(2).then(|| format!("trace-{n}").into());
+    event.user = n.is_multiple_of(50).then(|| "egor \"the\" user".into());
     event.id = (n % 5 != 4).then(|| format!("id-{n}").into());
-    event.backfill = n % 97 == 0;
+    event.backfill = n.is_multiple_of(97);
     event.data = Some(format!(r#"{{"n":{n},"text":"event number {n}"}}"#).into());
     event
 }

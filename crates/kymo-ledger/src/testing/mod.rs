@@ -4,6 +4,10 @@
 //! byte, refuses a chosen write or sync, takes only part of a write. Directory entries are durable after
 //! [`Disk::sync_dir`] and not before; a name change is lost together with all later ones, as journals do it.
 
+mod content;
+mod dice;
+mod faults;
+
 use std::{
     collections::{BTreeMap, HashSet},
     io,
@@ -13,7 +17,10 @@ use std::{
 
 use parking_lot::Mutex;
 
-use crate::disk::{Access, Disk, DiskFile, FileEntry};
+use crate::disk::{Access, Disk, DiskFile, FileEntry, in_memory};
+use content::Content;
+use dice::Dice;
+use faults::{Faults, count_down, input_output};
 
 /// The disk; clones are the same one.
 #[derive(Clone)]
@@ -50,36 +57,6 @@ enum NameChange {
     Put(PathBuf, File),
     Remove(PathBuf),
 }
-
-#[derive(Default)]
-struct Faults {
-    space: Option<u64>,
-    writes_until_error: Option<u64>,
-    syncs_until_error: Option<u64>,
-    short_writes: Option<Dice>,
-    read_only: bool,
-    syncs: u64,
-}
-
-/// A file's bytes, and how to take back what was not synced.
-#[derive(Default)]
-struct Content {
-    bytes: Vec<u8>,
-    unsynced: Vec<Change>,
-}
-
-struct Change {
-    offset: usize,
-    old: Vec<u8>,
-    old_len: usize,
-    new: Vec<u8>,
-    /// `Some`: not a write but a cut (or extension) to this length.
-    len: Option<usize>,
-    /// Its sync failed: a later one does not make it durable.
-    doomed: bool,
-}
-
-const PAGE: usize = 4096;
 
 impl Default for FaultyDisk {
     fn default() -> Self {
@@ -145,7 +122,7 @@ impl FaultyDisk {
         let kept = match leaves {
             Leaves::Nothing => 0,
             Leaves::Everything => state.unsynced.len(),
-            Leaves::Any(_) => dice.below(state.unsynced.len() as u64 + 1) as usize,
+            Leaves::Any(_) => in_memory(dice.below(state.unsynced.len() as u64 + 1)),
         };
         let mut names = state.durable.clone();
         state
@@ -173,10 +150,7 @@ impl FaultyDisk {
     /// Puts bytes in place of a file's, durably, as damage does.
     pub fn spoil(&self, path: &Path, bytes: Vec<u8>) {
         if let Some(file) = self.state.lock().names.get(path) {
-            *file.lock() = Content {
-                bytes,
-                unsynced: Vec::new(),
-            };
+            *file.lock() = Content::durable(bytes);
         }
     }
 
@@ -209,149 +183,6 @@ impl NameChange {
             Self::Put(path, file) => names.insert(path, file),
             Self::Remove(path) => names.remove(&path),
         };
-    }
-}
-
-impl Faults {
-    fn may_change(&self) -> io::Result<()> {
-        match self.read_only {
-            true => Err(io::ErrorKind::ReadOnlyFilesystem.into()),
-            false => Ok(()),
-        }
-    }
-
-    /// How many of `bytes` a write takes.
-    fn take(&mut self, bytes: usize) -> io::Result<usize> {
-        self.may_change()?;
-        if count_down(&mut self.writes_until_error) {
-            return Err(input_output());
-        }
-        let mut taken = bytes;
-        if let Some(dice) = &mut self.short_writes {
-            taken = 1 + dice.below(bytes as u64) as usize;
-        }
-        if let Some(space) = &mut self.space {
-            if *space == 0 {
-                return Err(io::ErrorKind::StorageFull.into());
-            }
-            taken = taken.min(usize::try_from(*space).unwrap_or(usize::MAX));
-            *space -= taken as u64;
-        }
-        Ok(taken)
-    }
-}
-
-fn count_down(counter: &mut Option<u64>) -> bool {
-    match counter {
-        Some(0) => {
-            *counter = None;
-            true
-        }
-        Some(left) => {
-            *left -= 1;
-            false
-        }
-        None => false,
-    }
-}
-
-fn input_output() -> io::Error {
-    io::Error::other("input/output error")
-}
-
-impl Content {
-    fn write(&mut self, offset: usize, new: &[u8]) {
-        let end = offset + new.len();
-        self.unsynced.push(Change {
-            offset,
-            old: self
-                .bytes
-                .get(offset..end.min(self.bytes.len()))
-                .unwrap_or_default()
-                .to_vec(),
-            old_len: self.bytes.len(),
-            new: new.to_vec(),
-            len: None,
-            doomed: false,
-        });
-        put(&mut self.bytes, offset, new);
-    }
-
-    fn set_len(&mut self, len: usize) {
-        self.unsynced.push(Change {
-            offset: len.min(self.bytes.len()),
-            old: self.bytes.get(len..).unwrap_or_default().to_vec(),
-            old_len: self.bytes.len(),
-            new: Vec::new(),
-            len: Some(len),
-            doomed: false,
-        });
-        self.bytes.resize(len, 0);
-    }
-
-    fn sync(&mut self, fails: bool) {
-        if fails {
-            self.unsynced.iter_mut().for_each(|change| change.doomed = true);
-            return;
-        }
-        let len = self.bytes.len();
-        self.unsynced
-            .retain(|change| change.doomed && change.offset < len);
-    }
-
-    fn cut_power(&mut self, leaves: Leaves, dice: &mut Dice) {
-        if leaves == Leaves::Everything {
-            self.unsynced.clear();
-        }
-        let changes = std::mem::take(&mut self.unsynced);
-        for change in changes.iter().rev() {
-            self.bytes
-                .resize(change.old_len.max(change.offset + change.old.len()), 0);
-            put(&mut self.bytes, change.offset, &change.old);
-            self.bytes.truncate(change.old_len);
-        }
-        if let Leaves::Any(_) = leaves {
-            changes.iter().for_each(|change| self.keep_some(change, dice));
-        }
-    }
-
-    fn keep_some(&mut self, change: &Change, dice: &mut Dice) {
-        if let Some(len) = change.len {
-            if dice.below(2) == 0 {
-                self.bytes.resize(len, 0);
-            }
-            return;
-        }
-        let mut at = 0;
-        while at < change.new.len() {
-            let page_end = (change.offset + at) / PAGE * PAGE + PAGE - change.offset;
-            let end = page_end.min(change.new.len());
-            if dice.below(2) == 0 {
-                put(&mut self.bytes, change.offset + at, &change.new[at..end]);
-            }
-            at = end;
-        }
-    }
-}
-
-fn put(bytes: &mut Vec<u8>, offset: usize, new: &[u8]) {
-    let end = offset + new.len();
-    if bytes.len() < end {
-        bytes.resize(end, 0);
-    }
-    bytes[offset..end].copy_from_slice(new);
-}
-
-/// A small generator of the same numbers for the same seed (splitmix64).
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) % bound.max(1)
     }
 }
 
