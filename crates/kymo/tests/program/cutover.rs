@@ -20,8 +20,11 @@ use tokio_tungstenite::tungstenite::{Message, client::IntoClientRequest};
 
 use crate::support::{Home, Server};
 
-/// The filters readers use, each beside the same decision made without Kymo.
-const FILTERS: &[(&str, fn(&Seen) -> bool)] = &[
+/// A decision about one event, made without Kymo.
+type Matches = fn(&Seen) -> bool;
+
+/// The filters readers use, each beside the same decision.
+const FILTERS: &[(&str, Matches)] = &[
     ("source:stress", |seen| seen.source == "stress"),
     ("type:task.*", |seen| seen.kind.starts_with("task.")),
     ("type:tool.used level:>=warn", |seen| {
