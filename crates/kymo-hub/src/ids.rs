@@ -1,16 +1,18 @@
-//! Idempotency: which (source, id) was stored where, or is being stored this moment.
+//! Idempotency: which event (source, id and content) was stored where, or is being stored this moment.
 //!
-//! A batch puts down a claim for each of its ids before it is handed to the writer. The claim is settled by the
-//! writer's answer, also when nobody waits for it any more, so that the same event sent twice at once is stored once.
-//! Equal keys are only candidates: whether an event is a repeat is decided by its content (`repeats.rs`).
+//! A batch puts down a claim for each of its events with an id before it is handed to the writer. The claim is settled
+//! by the writer's answer, also when nobody waits for it any more, so that the same event sent twice at once is stored
+//! once. What the table says is only likely: whether an event is a repeat is decided by its bytes (`repeats.rs`).
 //!
 //! The table holds the newest ids in two generations per shard: when the newer one is full the older one is dropped,
-//! and what it held is below `covered`, where the ledger's own index answers.
+//! and what it held is below `covered`, where the ledger's own index answers. An id that is used for many different
+//! events costs no more than as many ids.
 
 use std::sync::Arc;
 
 use kymo_event::{IdKey, Seq};
 use parking_lot::Mutex;
+use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 mod claims;
 pub(crate) mod repeats;
@@ -19,6 +21,7 @@ mod stored;
 
 use claims::Status;
 pub(crate) use claims::{Claim, ClaimGuard};
+use repeats::Original;
 use shards::{Place, Shard};
 
 const SHARDS: usize = 16;
@@ -28,13 +31,32 @@ pub(crate) struct Ids {
     shards: Box<[Mutex<Shard>]>,
 }
 
-/// What is known of a key, beside the caller's own claim.
+/// Which event: its id within its source, and that together with its content.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Identity {
+    pub(crate) key: IdKey,
+    pub(crate) content: u64,
+}
+
+impl Identity {
+    pub(crate) fn of(key: IdKey, body: &[u8]) -> Self {
+        Self {
+            key,
+            // Zero stands for a content that nobody has read.
+            content: xxh3_64_with_seed(body, key.0).max(1),
+        }
+    }
+}
+
+/// What is known of an event, beside the caller's own claim.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Known {
-    /// Durable events with this key.
-    pub(crate) stored: Vec<Seq>,
-    /// Earlier events of the same batch with this key, by position.
-    pub(crate) here: Vec<u32>,
+    /// Where it very likely is.
+    pub(crate) likely: Option<Original>,
+    /// Events with the same id from before the start: nobody has read them yet.
+    pub(crate) unread: Vec<Seq>,
+    /// There is an event with the same id and other content.
+    pub(crate) reused: bool,
     /// Older events may be in the ledger, below this seq.
     pub(crate) covered: Option<Seq>,
 }
@@ -48,46 +70,50 @@ impl Ids {
         }
     }
 
-    /// Takes what a ledger remembers: its newest ids, oldest first. `complete`: it has no others.
-    pub(crate) fn load(&self, recent: &[(IdKey, Seq)], complete: bool) {
-        let covered = recent.first().filter(|_| !complete).map(|(_, seq)| *seq);
+    /// Takes what a ledger remembers: its newest ids, oldest first. Events below `covered` may have others.
+    pub(crate) fn load(&self, recent: &[(IdKey, Seq)], covered: Option<Seq>) {
         for shard in &self.shards {
             shard.lock().covered = covered;
         }
         for (key, seq) in recent {
-            self.shard(*key).lock().add(*key, Place::Stored(*seq));
+            self.shard(*key).lock().add_unread(*key, *seq);
         }
     }
 
-    /// Puts down a place in the batch of `claim` and says what else is known of the key; or says whose answer must be
-    /// awaited first.
-    pub(crate) fn claim(&self, key: IdKey, claim: &Arc<Claim>, position: u32) -> Result<Known, Arc<Claim>> {
-        let mut shard = self.shard(key).lock();
-        let known = shard.known(key, claim)?;
-        shard.add(key, Place::Claimed(Arc::clone(claim), position));
+    /// Says what is known of an event, and puts down a place in the batch of `claim` unless it is likely a repeat; or
+    /// says whose answer must be awaited first.
+    pub(crate) fn claim(
+        &self,
+        identity: Identity,
+        claim: &Arc<Claim>,
+        position: u32,
+    ) -> Result<Known, Arc<Claim>> {
+        let mut shard = self.shard(identity.key).lock();
+        let known = shard.known(identity, claim)?;
+        if known.likely.is_none() {
+            shard.add(identity, Place::Claimed(Arc::clone(claim), position));
+        }
         Ok(known)
     }
 
-    /// Takes one place back.
-    pub(crate) fn release(&self, key: IdKey, claim: &Arc<Claim>, position: u32) {
-        let own = |place: &Place| matches!(place, Place::Claimed(other, at) if Arc::ptr_eq(other, claim) && *at == position);
-        self.shard(key).lock().remove(key, own);
+    /// What was likely a repeat is none: puts down a place after all, instead of what was there.
+    pub(crate) fn claim_anyway(&self, identity: Identity, claim: &Arc<Claim>, position: u32) {
+        let mut shard = self.shard(identity.key).lock();
+        shard.remove(identity, Place::is_stored);
+        shard.add(identity, Place::Claimed(Arc::clone(claim), position));
     }
 
-    /// Replaces the place of a settled claim by its seq, so that the claim need not be kept.
-    pub(crate) fn compact(&self, key: IdKey, claim: &Arc<Claim>, position: u32) {
-        let mut shard = self.shard(key).lock();
-        for generation in &mut shard.generations {
-            for place in generation.places_mut(key) {
-                if let Place::Claimed(other, at) = place
-                    && Arc::ptr_eq(other, claim)
-                    && *at == position
-                    && let Status::Stored(seq) = claim.status(position)
-                {
-                    *place = Place::Stored(seq);
-                }
-            }
-        }
+    /// Takes a place back.
+    pub(crate) fn release(&self, identity: Identity, claim: &Arc<Claim>, position: u32) {
+        let own = |place: &Place| place.is(claim, position);
+        self.shard(identity.key).lock().remove(identity, own);
+    }
+
+    /// The event was found to be stored here already.
+    pub(crate) fn found(&self, identity: Identity, claim: &Arc<Claim>, position: u32, seq: Seq) {
+        let own = |place: &Place| place.is(claim, position);
+        let mut shard = self.shard(identity.key).lock();
+        shard.replace(identity, own, &Place::Stored(seq));
     }
 
     fn shard(&self, key: IdKey) -> &Mutex<Shard> {

@@ -12,6 +12,10 @@ use kymo_event::{
 
 use crate::{Principal, Rejected, counters::tally::Tally, shared::Shared};
 
+/// Records of a request that may be refused. Each refusal is larger than the record may be, so a request of nothing
+/// but faults is not looked at to its end.
+const REJECTED_MAX: usize = 1_000;
+
 mod commit;
 mod judge;
 
@@ -54,9 +58,16 @@ impl Intake {
         }
     }
 
+    /// Whether it looks at nothing more, because too much was refused: leave the loop and commit.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.rejected.len() > REJECTED_MAX
+    }
+
     /// Takes a record as it was cut from the body, in the named dialect or the one it is detected to be in.
     pub fn take(&mut self, record: Record<'_>, dialect: Option<&'static dyn Dialect>) {
         match record.value {
+            _ if self.is_full() => {}
             Ok(value) => self.read(record.index, Some(record.byte), value, dialect),
             Err(refusal) => self.refuse(record.index, refusal),
         }
@@ -65,11 +76,16 @@ impl Intake {
     /// Reads a JSON record in its detected dialect (or the named one) and admits it. Bytes in refusals count from the
     /// record; [`Intake::take`] counts from the body.
     pub fn record(&mut self, index: usize, record: RawJson<'_>, dialect: Option<&'static dyn Dialect>) {
-        self.read(index, None, record, dialect);
+        if !self.is_full() {
+            self.read(index, None, record, dialect);
+        }
     }
 
     /// Admits an event that a source or dialect made.
     pub fn event(&mut self, index: usize, event: Event<'_>) {
+        if self.is_full() {
+            return;
+        }
         if let Err(refusal) = self.admit(index, event, None) {
             self.refuse(index, refusal);
         }
@@ -77,7 +93,13 @@ impl Intake {
 
     /// Notes a record that was refused before it got here.
     pub fn refuse(&mut self, index: usize, refusal: Refusal) {
-        self.rejected.push(Rejected::new(index, refusal));
+        match self.rejected.len() {
+            ..REJECTED_MAX => self.rejected.push(Rejected::new(index, refusal)),
+            REJECTED_MAX => self
+                .rejected
+                .push(Rejected::new(index, judge::too_many(REJECTED_MAX))),
+            _ => {}
+        }
     }
 
     /// How many records so far.

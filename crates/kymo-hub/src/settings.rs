@@ -29,7 +29,8 @@ impl Default for HubSettings {
             frame_bytes_max: 128 << 10,
             catchup_bytes_max: 16 << 20,
             catchup_reads_max: 4,
-            ids_max: 1 << 18,
+            // What fits into tables of a power of two.
+            ids_max: 7 << 15,
             rate_per_source: 0,
             limits: Limits::default(),
         }

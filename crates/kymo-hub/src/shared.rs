@@ -171,8 +171,18 @@ fn load_ids(ids: &Arc<Ids>, ledger: &Ledger, ids_max: usize) -> Loaded {
     let (sender, loaded) = watch::channel(false);
     let (ids, ledger) = (Arc::clone(ids), ledger.clone());
     tokio::task::spawn_blocking(move || {
+        let end = ledger.head().map_or(Seq::FIRST, Seq::next);
+        let events = end.get() - ledger.first().get();
         let recent = ledger.recent_ids(ids_max);
-        ids.load(&recent, recent.len() < ids_max);
+        // Only of a short ledger it is certain that all its ids were looked at. Where none were found there are none,
+        // or they could not be read: then nothing is known.
+        let covered = match recent.first() {
+            _ if events == 0 => None,
+            Some(_) if events < ids_max as u64 => None,
+            Some((_, seq)) => Some(*seq),
+            None => Some(end),
+        };
+        ids.load(&recent, covered);
         sender.send_replace(true);
     });
     Loaded(loaded)

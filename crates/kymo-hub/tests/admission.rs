@@ -334,3 +334,25 @@ async fn repeats_are_answered_with_the_seq_of_the_first() {
     assert_eq!((only.accepted, only.first, only.duplicates.len()), (0, None, 1));
     assert_eq!(hub.head(), 4);
 }
+
+#[tokio::test]
+async fn a_request_of_nothing_but_faults_is_not_looked_at_to_its_end() {
+    let hub = TempHub::new();
+    let body = format!("{}\n{}", r#"{"type":"a"}"#, "1\n".repeat(5_000));
+    let receipt = post(&hub, &format!("{body}{}", r#"{"type":"b"}"#)).await;
+    assert_eq!(receipt.accepted, 1, "what came before is stored");
+    assert_eq!(receipt.rejected.len(), 1_001);
+    let last = receipt.rejected.last().expect("there are many");
+    assert_eq!((last.index, last.code), (1_001, "too_many_refused"));
+    assert!(
+        receipt.rejected[..1_000]
+            .iter()
+            .all(|rejected| rejected.code == "not_an_event")
+    );
+    let mut intake = hub.hub.intake(&Principal::owner(), "test");
+    for index in 0..=1_000 {
+        assert!(!intake.is_full());
+        intake.event(index, Event::new("", "s"));
+    }
+    assert!(intake.is_full());
+}

@@ -184,3 +184,51 @@ async fn ids_beyond_memory_are_found_in_the_ledger() {
     let changed: Vec<Event<'_>> = vec![with_id("id7", "\"other\"")];
     assert_eq!(hub.publish(changed).await.first.map(Seq::get), Some(1_501));
 }
+
+#[tokio::test]
+async fn one_id_for_thousands_of_events_is_stored_and_told_apart_quickly() {
+    let hub = TempHub::with(HubSettings {
+        ring_bytes_max: 1 << 16,
+        ..HubSettings::default()
+    });
+    let events = || (0..20_000).map(|number| with_id("task-1", &number.to_string()));
+    let first = hub.publish(events()).await;
+    assert_eq!((first.accepted, first.duplicates.len()), (20_000, 0));
+    let again = hub.publish(events()).await;
+    assert_eq!((again.accepted, again.duplicates.len()), (0, 20_000));
+    assert!(
+        duplicates(&again)
+            .iter()
+            .all(|(index, seq)| *index as u64 + 1 == *seq)
+    );
+    assert_eq!(hub.hub.counters().id_reused, 19_999);
+    let hub = hub.restarted().await;
+    let newest = hub
+        .publish([with_id("task-1", "19999"), with_id("task-1", "\"new\"")])
+        .await;
+    assert_eq!((newest.accepted, duplicates(&newest)), (1, vec![(0, 20_000)]));
+}
+
+#[tokio::test]
+async fn an_original_that_retention_removed_is_stored_again_and_known_from_then_on() {
+    let settings = kymo_ledger::LedgerSettings {
+        segment_bytes_max: 100_000,
+        retain_bytes: Some(1),
+        ..kymo_ledger::LedgerSettings::default()
+    };
+    let rings = HubSettings {
+        ring_bytes_max: 0,
+        ..HubSettings::default()
+    };
+    let hub = TempHub::with_ledger(rings, settings);
+    hub.publish([with_id("a", "1")]).await;
+    for _ in 0..4 {
+        hub.fill(2_048).await;
+    }
+    hub.hub.ledger().maintain().expect("the ledger tidies up");
+    assert!(hub.hub.ledger().first().get() > 1, "the original is gone");
+    let again = hub.publish([with_id("a", "1")]).await;
+    assert_eq!((again.accepted, again.duplicates.len()), (1, 0));
+    let repeat = hub.publish([with_id("a", "1")]).await;
+    assert_eq!(duplicates(&repeat), [(0, again.first.map_or(0, Seq::get))]);
+}

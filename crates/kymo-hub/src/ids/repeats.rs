@@ -1,14 +1,19 @@
-//! Finds the repeats in a batch: same key and same content as something stored, being stored, or earlier in the batch.
+//! Finds the repeats in a batch: same id and same bytes as something stored, being stored, or earlier in the batch.
 //!
-//! First every event with an id puts down its claim, waiting for other batches with the same ids if need be; then
-//! candidates are compared byte by byte with what is stored, in the ring where possible, else in the ledger.
+//! First every event with an id puts down its claim, waiting for other batches with the same event if need be; then
+//! what is likely a repeat is compared byte by byte with what is stored, in the ring where possible, else in the
+//! ledger.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
 
+use bytes::Bytes;
 use kymo_event::{Batch, IdKey, LineView, Seq};
 use kymo_ledger::Ledger;
 
-use super::{Claim, ClaimGuard, Ids, Known, stored::StoredLines};
+use super::{Claim, ClaimGuard, Identity, Ids, Known, shards::COMPARED_MAX, stored::StoredLines};
 use crate::ring::Ring;
 
 /// What was found.
@@ -18,8 +23,17 @@ pub(crate) struct Repeats {
     pub(crate) repeats: Vec<(u32, Original)>,
     /// Same id, other content: stored all the same.
     pub(crate) reused: u64,
+    /// Position and identity of every event with an id.
+    pub(crate) events: Vec<(u32, Identity)>,
     /// The claim of what is left; absent where no event has an id.
     pub(crate) claim: Option<ClaimGuard>,
+}
+
+impl Repeats {
+    pub(crate) fn is_repeat(&self, position: usize) -> bool {
+        let at = |(at, _): &(u32, Original)| *at as usize;
+        self.repeats.binary_search_by_key(&position, at).is_ok()
+    }
 }
 
 /// The first of a repeat.
@@ -33,16 +47,15 @@ pub(crate) enum Original {
 
 /// Looks through a batch. On return every event that is left has a claim.
 pub(crate) async fn find(ids: &Ids, ring: &Ring, ledger: &Ledger, batch: Batch) -> (Batch, Repeats) {
-    let keyed: Vec<_> = (0..batch.len())
-        .filter_map(|position| Some((u32::try_from(position).ok()?, batch.id_key(position)?)))
-        .collect();
-    if keyed.is_empty() {
+    let events = identities(&batch);
+    if events.is_empty() {
         return (batch, Repeats::default());
     }
-    let (guard, candidates) = claim_all(ids, &keyed).await;
+    let (guard, candidates) = claim_all(ids, &events).await;
     let mut comparison = Comparison {
         batch,
         repeats: Vec::new(),
+        others: Vec::new(),
         reused: 0,
     };
     let far = comparison.near(ring, candidates);
@@ -59,37 +72,42 @@ pub(crate) async fn find(ids: &Ids, ring: &Ring, ledger: &Ledger, batch: Batch) 
             Err(_) => std::future::pending().await,
         };
     }
-    let (batch, repeats, reused) = comparison.finish();
-    for (position, _) in &repeats {
-        let key = batch.id_key(*position as usize).expect("repeats have keys");
-        ids.release(key, &guard.0, *position);
-    }
-    guard
-        .0
-        .leave_out(repeats.iter().map(|(position, _)| *position).collect());
-    let found = Repeats {
-        repeats,
-        reused,
-        claim: Some(guard),
-    };
-    (batch, found)
+    comparison.finish(ids, guard, events)
 }
 
-/// An event with an id that something else may have, too.
+/// Position and identity of every event with an id.
+fn identities(batch: &Batch) -> Vec<(u32, Identity)> {
+    let identity = |position: usize| {
+        let key = batch.id_key(position)?;
+        let identity = Identity::of(key, batch.body(position));
+        Some((u32::try_from(position).ok()?, identity))
+    };
+    (0..batch.len()).filter_map(identity).collect()
+}
+
+/// An event that may be a repeat.
 struct Candidate {
     position: u32,
-    key: IdKey,
+    identity: Identity,
     known: Known,
-    /// Something with the same id and other content was seen.
-    reused: bool,
 }
 
-/// Claims every key, or none while another batch holds one of them: who waits holds nothing, so nobody waits in a
-/// circle.
-async fn claim_all(ids: &Ids, keyed: &[(u32, IdKey)]) -> (ClaimGuard, Vec<Candidate>) {
+impl Candidate {
+    /// Where it very likely is stored.
+    fn stored(&self) -> Option<Seq> {
+        match self.known.likely {
+            Some(Original::Stored(seq)) => Some(seq),
+            Some(Original::Here(_)) | None => None,
+        }
+    }
+}
+
+/// Claims every event, or none while another batch is storing one of them: who waits holds nothing, so nobody waits in
+/// a circle.
+async fn claim_all(ids: &Ids, events: &[(u32, Identity)]) -> (ClaimGuard, Vec<Candidate>) {
     loop {
         let guard = ClaimGuard(Arc::default());
-        match try_claim_all(ids, keyed, &guard.0) {
+        match try_claim_all(ids, events, &guard.0) {
             Ok(candidates) => return (guard, candidates),
             Err(other) => {
                 drop(guard);
@@ -101,22 +119,21 @@ async fn claim_all(ids: &Ids, keyed: &[(u32, IdKey)]) -> (ClaimGuard, Vec<Candid
 
 fn try_claim_all(
     ids: &Ids,
-    keyed: &[(u32, IdKey)],
+    events: &[(u32, Identity)],
     claim: &Arc<Claim>,
 ) -> Result<Vec<Candidate>, Arc<Claim>> {
     let mut candidates = Vec::new();
-    for (index, (position, key)) in keyed.iter().enumerate() {
-        match ids.claim(*key, claim, *position) {
+    for (index, (position, identity)) in events.iter().enumerate() {
+        match ids.claim(*identity, claim, *position) {
             Ok(known) if known == Known::default() => {}
             Ok(known) => candidates.push(Candidate {
                 position: *position,
-                key: *key,
+                identity: *identity,
                 known,
-                reused: false,
             }),
             Err(other) => {
-                for (position, key) in &keyed[..index] {
-                    ids.release(*key, claim, *position);
+                for (position, identity) in &events[..index] {
+                    ids.release(*identity, claim, *position);
                 }
                 return Err(other);
             }
@@ -129,6 +146,8 @@ fn try_claim_all(
 struct Comparison {
     batch: Batch,
     repeats: Vec<(u32, Original)>,
+    /// What was likely a repeat and is none.
+    others: Vec<(u32, Identity)>,
     reused: u64,
 }
 
@@ -142,64 +161,75 @@ impl Comparison {
     }
 
     fn near_one(&mut self, ring: &Ring, mut candidate: Candidate) -> Option<Candidate> {
-        let body = self.batch.body(candidate.position as usize);
-        for other in std::mem::take(&mut candidate.known.here) {
-            if self.batch.body(other as usize) == body {
-                self.repeats.push((candidate.position, Original::Here(other)));
-                return None;
-            }
-            candidate.reused = true;
-        }
-        let mut same = None;
-        candidate.known.stored.retain(|seq| {
-            let alike = ring.with_line(*seq, |line| body_is(line, body));
-            match alike {
-                Some(true) => same = Some(*seq),
-                Some(false) => candidate.reused = true,
-                None => {}
-            }
-            alike.is_none()
-        });
-        if let Some(seq) = same {
-            self.repeats.push((candidate.position, Original::Stored(seq)));
+        let Candidate { position, known, .. } = &mut candidate;
+        let body = self.batch.body(*position as usize);
+        let same = match known.likely {
+            Some(Original::Here(other)) => Some(self.batch.body(other as usize) == body),
+            Some(Original::Stored(seq)) => ring.with_line(seq, |line| body_is(line, body)),
+            None => None,
+        };
+        if let (Some(true), Some(original)) = (same, known.likely) {
+            self.repeats.push((*position, original));
             return None;
         }
-        if candidate.known == Known::default() {
-            self.reused += u64::from(candidate.reused);
-            return None;
+        if same == Some(false) {
+            known.reused = true;
         }
-        Some(candidate)
+        let to_read = known.likely.is_some() && same.is_none();
+        if to_read || !known.unread.is_empty() || known.covered.is_some() {
+            return Some(candidate);
+        }
+        self.not_a_repeat(&candidate);
+        None
+    }
+
+    fn not_a_repeat(&mut self, candidate: &Candidate) {
+        self.reused += u64::from(candidate.known.reused);
+        if candidate.known.likely.is_some() {
+            self.others.push((candidate.position, candidate.identity));
+        }
     }
 
     /// Compares with the ledger's files. Blocking.
-    fn far(&mut self, lines: &mut StoredLines, mut candidates: Vec<Candidate>) {
-        look_up_older(lines.ledger(), &mut candidates);
-        // In the order of the ledger, so that neighbours are read at once.
-        candidates.sort_unstable_by_key(|candidate| candidate.known.stored.first().copied());
-        for candidate in &candidates {
-            self.far_one(lines, candidate);
-        }
-    }
-
-    fn far_one(&mut self, lines: &mut StoredLines, candidate: &Candidate) {
-        let body = self.batch.body(candidate.position as usize);
-        let mut reused = candidate.reused;
-        for seq in &candidate.known.stored {
-            // A line that is gone by retention or damage is no original any more.
-            let Some(line) = lines.get(*seq) else { continue };
-            if body_is(line, body) {
-                self.repeats.push((candidate.position, Original::Stored(*seq)));
-                return;
+    fn far(&mut self, lines: &mut StoredLines, candidates: Vec<Candidate>) {
+        for SameId { seqs, mut candidates } in by_id(lines.ledger(), candidates) {
+            let stored: Vec<_> = seqs
+                .into_iter()
+                .filter_map(|seq| Some((seq, lines.get(seq)?)))
+                .collect();
+            candidates.sort_unstable_by_key(|candidate| candidate.stored());
+            for candidate in candidates {
+                self.far_one(lines, &stored, candidate);
             }
-            reused |= has_key(line, candidate.key);
         }
-        self.reused += u64::from(reused);
     }
 
-    /// A repeat of a repeat is one of the original.
-    fn finish(mut self) -> (Batch, Vec<(u32, Original)>, u64) {
+    fn far_one(&mut self, lines: &mut StoredLines, stored: &[(Seq, Bytes)], mut candidate: Candidate) {
+        let body = self.batch.body(candidate.position as usize);
+        // A line that is gone by retention or damage is no original any more.
+        let likely = candidate
+            .stored()
+            .filter(|seq| lines.get(*seq).is_some_and(|line| body_is(&line, body)));
+        let same = likely.or_else(|| {
+            let same = stored.iter().find(|(_, line)| body_is(line, body));
+            same.map(|(seq, _)| *seq)
+        });
+        if let Some(seq) = same {
+            self.repeats.push((candidate.position, Original::Stored(seq)));
+            return;
+        }
+        // The ledger's index may be wrong about an id; the line is not.
+        candidate.known.reused |= stored
+            .iter()
+            .any(|(_, line)| has_key(line, candidate.identity.key));
+        self.not_a_repeat(&candidate);
+    }
+
+    /// Sees to it that the table says of every event where it is or will be.
+    fn finish(mut self, ids: &Ids, guard: ClaimGuard, events: Vec<(u32, Identity)>) -> (Batch, Repeats) {
         self.repeats.sort_unstable_by_key(|(position, _)| *position);
         for index in 0..self.repeats.len() {
+            // A repeat of a repeat is one of the original.
             if let Original::Here(other) = self.repeats[index].1
                 && let Ok(earlier) =
                     self.repeats[..index].binary_search_by_key(&other, |(position, _)| *position)
@@ -207,35 +237,71 @@ impl Comparison {
                 self.repeats[index].1 = self.repeats[earlier].1;
             }
         }
-        (self.batch, self.repeats, self.reused)
+        for (position, original) in &self.repeats {
+            let key = self.batch.id_key(*position as usize).expect("repeats have ids");
+            let identity = Identity::of(key, self.batch.body(*position as usize));
+            if let Original::Stored(seq) = original {
+                ids.found(identity, &guard.0, *position, *seq);
+            }
+        }
+        for (position, identity) in &self.others {
+            ids.claim_anyway(*identity, &guard.0, *position);
+        }
+        let left_out = self.repeats.iter().map(|(position, _)| *position);
+        guard.0.leave_out(left_out.collect());
+        let found = Repeats {
+            repeats: self.repeats,
+            reused: self.reused,
+            events,
+            claim: Some(guard),
+        };
+        (self.batch, found)
     }
 }
 
-/// Adds what the ledger's index says of ids that are beyond memory.
-fn look_up_older(ledger: &Ledger, candidates: &mut [Candidate]) {
-    let Some(before) = candidates
+/// Candidates with the same id, and the few events they must all be compared with.
+#[derive(Default)]
+struct SameId {
+    seqs: BTreeSet<Seq>,
+    candidates: Vec<Candidate>,
+}
+
+/// Puts candidates together by id and asks the ledger's index for those beyond memory. In the order of the ledger, so
+/// that neighbours are read at once.
+fn by_id(ledger: &Ledger, candidates: Vec<Candidate>) -> Vec<SameId> {
+    let before = candidates
         .iter()
         .filter_map(|candidate| candidate.known.covered)
-        .max()
-    else {
-        return;
-    };
-    let keys: Vec<_> = candidates.iter().map(|candidate| candidate.key).collect();
-    let mut older: HashMap<_, Vec<_>> = HashMap::new();
-    for (key, seq) in ledger.find_ids(&keys, before) {
-        older.entry(key).or_default().push(seq);
-    }
+        .max();
+    let mut groups: HashMap<_, SameId> = HashMap::new();
     for candidate in candidates {
-        let older = older.get(&candidate.key).into_iter().flatten();
-        candidate.known.stored.extend(older);
+        let group = groups.entry(candidate.identity.key).or_default();
+        group.seqs.extend(&candidate.known.unread);
+        group.candidates.push(candidate);
     }
+    if let Some(before) = before {
+        let keys: Vec<_> = groups.keys().copied().collect();
+        // Newest first: of an id that is used for everything only the newest are looked at.
+        let mut older = ledger.find_ids(&keys, before);
+        older.sort_unstable_by_key(|(_, seq)| std::cmp::Reverse(*seq));
+        for (key, seq) in older {
+            if let Some(group) = groups
+                .get_mut(&key)
+                .filter(|group| group.seqs.len() < 2 * COMPARED_MAX)
+            {
+                group.seqs.insert(seq);
+            }
+        }
+    }
+    let mut groups: Vec<_> = groups.into_values().collect();
+    groups.sort_unstable_by_key(|group| group.seqs.first().copied().or(group.candidates[0].stored()));
+    groups
 }
 
 fn body_is(line: &[u8], body: &[u8]) -> bool {
     LineView::parse(line).is_ok_and(|view| view.body() == body)
 }
 
-/// The ledger's index may be wrong about a key; the line is not.
 fn has_key(line: &[u8], key: IdKey) -> bool {
     LineView::parse(line).is_ok_and(|view| view.id().is_some_and(|id| IdKey::of(&view.source(), &id) == key))
 }

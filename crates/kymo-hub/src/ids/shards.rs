@@ -1,16 +1,22 @@
 //! One part of the table of ids: two generations of keys, the older one dropped when the newer one is full.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, hash_map::Entry},
     hash::{BuildHasherDefault, Hasher},
     sync::Arc,
 };
 
 use kymo_event::{IdKey, Seq};
 
-use super::{Claim, Known, Status};
+use super::{Claim, Identity, Known, Status, repeats::Original};
 
-/// Where an event with some key is.
+/// Of each id, so many events from before the start are compared; the newest, because repeats come soon.
+pub(super) const COMPARED_MAX: usize = 16;
+
+/// The content of an event from before the start: nobody has read it yet.
+const UNREAD: u64 = 0;
+
+/// Where an event is.
 #[derive(Debug, Clone)]
 pub(super) enum Place {
     Stored(Seq),
@@ -24,129 +30,209 @@ impl Place {
             Self::Claimed(claim, position) => claim.status(*position),
         }
     }
+
+    pub(super) fn is_stored(&self) -> bool {
+        matches!(self.status(), Status::Stored(_))
+    }
+
+    /// Whether it is this place in the batch of this claim.
+    pub(super) fn is(&self, claim: &Arc<Claim>, position: u32) -> bool {
+        matches!(self, Self::Claimed(other, at) if Arc::ptr_eq(other, claim) && *at == position)
+    }
 }
 
 #[derive(Default)]
 pub(super) struct Shard {
     /// Newer, older.
-    pub(super) generations: [Generation; 2],
+    generations: [Generation; 2],
     generation_max: usize,
+    /// The older generation is dropped when the newer one holds so many.
+    turn_at: usize,
     /// Ids of events below are not all here.
     pub(super) covered: Option<Seq>,
 }
 
+/// Keys and contents are hashes already.
+type Hashed<K, V> = HashMap<K, V, BuildHasherDefault<KeyHasher>>;
+
 #[derive(Default)]
-pub(super) struct Generation {
-    /// The first place of each key.
-    pub(super) places: HashMap<IdKey, Place, BuildHasherDefault<KeyHasher>>,
-    /// Further places: the same id with other content.
-    more: HashMap<IdKey, Vec<Place>, BuildHasherDefault<KeyHasher>>,
+struct Generation {
+    /// The first event with each id.
+    firsts: Hashed<IdKey, First>,
+    /// Further ones: the same id with other content, by content (which the id is a part of).
+    others: Hashed<u64, Place>,
+    /// Further ones from before the start, by id.
+    unread: Hashed<IdKey, Vec<Seq>>,
 }
 
-impl Generation {
-    pub(super) fn places_mut(&mut self, key: IdKey) -> impl Iterator<Item = &mut Place> {
-        let first = self.places.get_mut(&key).into_iter();
-        first.chain(self.more.get_mut(&key).into_iter().flatten())
-    }
-
-    fn places(&self, key: IdKey) -> impl Iterator<Item = &Place> {
-        let first = self.places.get(&key).into_iter();
-        // Almost always empty, and then not worth a hash.
-        let more = (!self.more.is_empty()).then(|| self.more.get(&key)).flatten();
-        first.chain(more.into_iter().flatten())
-    }
-
-    fn remove(&mut self, key: IdKey, which: impl Fn(&Place) -> bool) {
-        if let Some(more) = self.more.get_mut(&key) {
-            more.retain(|place| !which(place));
-        }
-        if self.places.get(&key).is_some_and(which) {
-            match self.more.get_mut(&key).and_then(Vec::pop) {
-                Some(other) => self.places.insert(key, other),
-                None => self.places.remove(&key),
-            };
-        }
-        if self.more.get(&key).is_some_and(Vec::is_empty) {
-            self.more.remove(&key);
-        }
-    }
+struct First {
+    place: Place,
+    content: u64,
 }
 
 impl Shard {
-    /// Drops its older half whenever so many newer ids are there.
+    /// Drops its older half whenever so many newer ones are there.
     pub(super) fn new(generation_max: usize) -> Self {
         Self {
             generation_max,
+            turn_at: generation_max,
             ..Self::default()
         }
     }
 
-    /// What is known of a key beside one's own claim; or the claim whose answer must be awaited first.
-    pub(super) fn known(&mut self, key: IdKey, own: &Arc<Claim>) -> Result<Known, Arc<Claim>> {
+    /// How much is held.
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.generations.iter().map(Generation::len).sum()
+    }
+
+    /// What is known of an event beside one's own claim; or the claim whose answer must be awaited first.
+    pub(super) fn known(&mut self, identity: Identity, own: &Arc<Claim>) -> Result<Known, Arc<Claim>> {
         let mut known = Known {
             covered: self.covered,
             ..Known::default()
         };
         let mut failed = false;
-        for place in self
-            .generations
-            .iter()
-            .flat_map(|generation| generation.places(key))
-        {
-            match place {
-                Place::Claimed(claim, position) if Arc::ptr_eq(claim, own) => known.here.push(*position),
-                _ => match (place.status(), place) {
-                    (Status::Stored(seq), _) => known.stored.push(seq),
-                    (Status::Pending, Place::Claimed(other, _)) => return Err(Arc::clone(other)),
-                    _ => failed = true,
-                },
+        for generation in &self.generations {
+            if let Some(first) = generation.firsts.get(&identity.key) {
+                match (first.content, first.place.status()) {
+                    (_, Status::Failed) => failed = true,
+                    (UNREAD, Status::Stored(seq)) => known.unread.push(seq),
+                    (content, _) if content == identity.content => known.set(&first.place, own)?,
+                    _ => known.reused = true,
+                }
             }
+            match generation.others.get(&identity.content) {
+                Some(place) if place.status() == Status::Failed => failed = true,
+                Some(place) => known.set(place, own)?,
+                None => {}
+            }
+            known
+                .unread
+                .extend(generation.unread.get(&identity.key).into_iter().flatten());
         }
         if failed {
-            self.remove(key, |place| place.status() == Status::Failed);
+            self.remove(identity, |place| place.status() == Status::Failed);
         }
         Ok(known)
     }
 
-    pub(super) fn remove(&mut self, key: IdKey, which: impl Fn(&Place) -> bool) {
+    pub(super) fn remove(&mut self, identity: Identity, which: impl Fn(&Place) -> bool) {
         for generation in &mut self.generations {
-            generation.remove(key, &which);
+            if let Entry::Occupied(first) = generation.firsts.entry(identity.key)
+                && first.get().content == identity.content
+                && which(&first.get().place)
+            {
+                first.remove();
+            }
+            if let Entry::Occupied(other) = generation.others.entry(identity.content)
+                && which(other.get())
+            {
+                other.remove();
+            }
         }
     }
 
-    pub(super) fn add(&mut self, key: IdKey, place: Place) {
-        if self.generations[0].places.len() >= self.generation_max {
-            self.turn();
+    /// Changes the place of an event where it is this one.
+    pub(super) fn replace(&mut self, identity: Identity, which: impl Fn(&Place) -> bool, by: &Place) {
+        for generation in &mut self.generations {
+            let first = generation.firsts.get_mut(&identity.key);
+            let first = first.filter(|first| first.content == identity.content);
+            let first = first.map(|first| &mut first.place);
+            let other = generation.others.get_mut(&identity.content);
+            for place in first.into_iter().chain(other).filter(|place| which(place)) {
+                *place = by.clone();
+            }
         }
+    }
+
+    pub(super) fn add(&mut self, identity: Identity, place: Place) {
+        self.make_room();
+        self.generations[0].add(identity, place);
+    }
+
+    /// Adds an event from before the start, of which only the id is known.
+    pub(super) fn add_unread(&mut self, key: IdKey, seq: Seq) {
+        self.make_room();
         let newer = &mut self.generations[0];
-        match newer.places.entry(key) {
-            std::collections::hash_map::Entry::Vacant(entry) => drop(entry.insert(place)),
-            std::collections::hash_map::Entry::Occupied(_) => newer.more.entry(key).or_default().push(place),
+        match newer.firsts.entry(key) {
+            Entry::Vacant(entry) => {
+                entry.insert(First {
+                    place: Place::Stored(seq),
+                    content: UNREAD,
+                });
+            }
+            Entry::Occupied(_) => {
+                let unread = newer.unread.entry(key).or_default();
+                if unread.len() >= COMPARED_MAX {
+                    unread.remove(0);
+                }
+                unread.push(seq);
+            }
         }
     }
 
-    /// Drops the older generation, but for what is still being stored.
-    fn turn(&mut self) {
+    /// Drops the older generation when the newer one is full, but for what is still being stored.
+    fn make_room(&mut self) {
+        if self.generations[0].len() < self.turn_at {
+            return;
+        }
         let newer = std::mem::take(&mut self.generations[0]);
         let dropped = std::mem::replace(&mut self.generations[1], newer);
-        let first = dropped.places.into_iter();
-        let more = dropped
-            .more
-            .into_iter()
-            .flat_map(|(key, places)| places.into_iter().map(move |place| (key, place)));
-        for (key, place) in first.chain(more) {
+        let mut covered = self.covered;
+        let newer = &mut self.generations[0];
+        for (key, First { place, content }) in dropped.firsts {
             match place.status() {
-                Status::Stored(seq) => self.covered = self.covered.max(Some(seq.next())),
-                Status::Pending => self.generations[0].more.entry(key).or_default().push(place),
+                Status::Stored(seq) => covered = covered.max(Some(seq.next())),
+                Status::Pending => newer.add(Identity { key, content }, place),
                 Status::Failed => {}
             }
+        }
+        for (content, place) in dropped.others {
+            match place.status() {
+                Status::Stored(seq) => covered = covered.max(Some(seq.next())),
+                Status::Pending => drop(newer.others.insert(content, place)),
+                Status::Failed => {}
+            }
+        }
+        // What is still being stored may fill a generation by itself; it must not be carried over for every new one.
+        self.turn_at = self.generation_max.max(2 * newer.len());
+        let unread = dropped.unread.into_values().flatten().max();
+        self.covered = covered.max(unread.map(Seq::next));
+    }
+}
+
+impl Generation {
+    fn len(&self) -> usize {
+        self.firsts.len() + self.others.len() + self.unread.len()
+    }
+
+    fn add(&mut self, identity: Identity, place: Place) {
+        let Identity { key, content } = identity;
+        match self.firsts.entry(key) {
+            Entry::Vacant(entry) => drop(entry.insert(First { place, content })),
+            Entry::Occupied(_) => drop(self.others.insert(content, place)),
         }
     }
 }
 
-/// Keys are hashes already.
+impl Known {
+    fn set(&mut self, place: &Place, own: &Arc<Claim>) -> Result<(), Arc<Claim>> {
+        let likely = match place {
+            Place::Claimed(claim, position) if Arc::ptr_eq(claim, own) => Original::Here(*position),
+            Place::Stored(seq) => Original::Stored(*seq),
+            Place::Claimed(claim, position) => match claim.seq(*position) {
+                Some(seq) => Original::Stored(seq),
+                None => return Err(Arc::clone(claim)),
+            },
+        };
+        self.likely.get_or_insert(likely);
+        Ok(())
+    }
+}
+
 #[derive(Default)]
-pub(super) struct KeyHasher(u64);
+struct KeyHasher(u64);
 
 impl Hasher for KeyHasher {
     fn finish(&self) -> u64 {

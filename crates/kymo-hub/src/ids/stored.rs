@@ -1,5 +1,6 @@
 //! Single lines from the ledger, neighbours read together.
 
+use bytes::Bytes;
 use kymo_event::{Filter, LineView, Seq};
 use kymo_ledger::{Chunk, Ledger, MatchedLines};
 
@@ -23,12 +24,13 @@ impl StoredLines {
     }
 
     /// The line, unless it is gone or cannot be read.
-    pub(super) fn get(&mut self, seq: Seq) -> Option<&[u8]> {
+    pub(super) fn get(&mut self, seq: Seq) -> Option<Bytes> {
         if self.index_of(seq).is_none() {
             self.read = self.read_at(seq);
         }
         let index = self.index_of(seq)?;
-        self.read.as_ref().map(|(_, lines)| lines.line(index))
+        let (_, lines) = self.read.as_ref()?;
+        Some(lines.bytes.slice_ref(lines.line(index)))
     }
 
     fn index_of(&self, seq: Seq) -> Option<usize> {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use kymo_event::{IdKey, Seq};
+use kymo_event::Seq;
 use kymo_ledger::{AppendError, Appended};
 use tokio::sync::oneshot;
 
@@ -12,7 +12,7 @@ use crate::{
     counters::tally::Tally,
     gate::InFlight,
     ids::{
-        Claim,
+        Claim, ClaimGuard,
         repeats::{self, Original, Repeats},
     },
 };
@@ -51,50 +51,43 @@ impl Intake {
         (self, repeats)
     }
 
-    async fn append(mut self, found: Repeats) -> Result<Receipt, PublishError> {
-        let Repeats { repeats, claim, .. } = found;
+    async fn append(mut self, mut found: Repeats) -> Result<Receipt, PublishError> {
         let in_flight = self.hub.gate.enter().ok_or(PublishError::Closing)?;
-        let keyed = self.leave_out(&repeats);
-        let claimed = claim.as_ref().map(|guard| Arc::clone(&guard.0));
+        self.leave_out(&found);
+        let guard = found.claim.take();
+        let claim = guard.as_ref().map(|guard| Arc::clone(&guard.0));
         let appended = if self.batch.is_empty() {
             None
         } else {
-            Some(self.hand_over(claim, in_flight).await?)
+            Some(self.hand_over(guard, in_flight).await?)
         };
-        if let Some(claim) = claimed.as_ref().filter(|_| appended.is_some()) {
-            for (key, position) in keyed {
-                self.hub.ids.compact(key, claim, position);
-            }
+        if let Some(claim) = claim.as_ref().filter(|_| found.events.len() < COMPACTED_MAX) {
+            self.compact(&found, claim);
         }
-        Ok(self.receipt(appended, &repeats, claimed.as_deref()))
+        Ok(self.receipt(appended, &found.repeats, claim.as_deref()))
     }
 
-    /// Takes repeats out of the batch. Returns what will be compacted.
-    fn leave_out(&mut self, repeats: &[(u32, Original)]) -> Vec<(IdKey, u32)> {
-        let is_repeat = |position: usize| {
-            repeats
-                .binary_search_by_key(&position, |(at, _)| *at as usize)
-                .is_ok()
-        };
-        let mut keyed = Vec::new();
-        if self.with_id > 0 && self.batch.len() < COMPACTED_MAX {
-            let kept = (0..self.batch.len()).filter(|position| !is_repeat(*position));
-            keyed.extend(
-                kept.filter_map(|position| {
-                    Some((self.batch.id_key(position)?, u32::try_from(position).ok()?))
-                }),
-            );
+    /// Lets the table know seqs instead of the claim.
+    fn compact(&self, found: &Repeats, claim: &Arc<Claim>) {
+        for (position, identity) in &found.events {
+            if !found.is_repeat(*position as usize)
+                && let Some(seq) = claim.seq(*position)
+            {
+                self.hub.ids.found(*identity, claim, *position, seq);
+            }
         }
-        if !repeats.is_empty() {
-            self.batch.retain(|position| !is_repeat(position));
-            self.tally.retain(|position| !is_repeat(position));
+    }
+
+    fn leave_out(&mut self, found: &Repeats) {
+        if !found.repeats.is_empty() {
+            self.batch.retain(|position| !found.is_repeat(position));
+            self.tally.retain(|position| !found.is_repeat(position));
         }
-        keyed
     }
 
     async fn hand_over(
         &mut self,
-        claim: Option<crate::ids::ClaimGuard>,
+        claim: Option<ClaimGuard>,
         in_flight: InFlight,
     ) -> Result<Appended, PublishError> {
         let (sender, answer) = oneshot::channel::<(Result<Appended, AppendError>, Tally)>();
