@@ -258,6 +258,17 @@ fn is_loopback(url: &str) -> bool {
 }
 
 impl ClientError {
+    /// Whether the token is the trouble.
+    pub(crate) fn is_denial(&self) -> bool {
+        matches!(
+            self,
+            Self::Refused {
+                status: 401 | 403,
+                ..
+            }
+        )
+    }
+
     /// Whether the same request may succeed later without anybody changing anything.
     pub(crate) fn may_pass(&self) -> bool {
         match self {

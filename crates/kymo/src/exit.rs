@@ -77,11 +77,16 @@ impl Exit {
         })
     }
 
+    /// What a shell says of a command that a signal ended.
+    pub(crate) fn by_signal(signal: i32) -> Self {
+        Self::Child(u8::try_from(128 + signal).unwrap_or(u8::MAX))
+    }
+
     /// What a shell says of a command that ended.
     pub(crate) fn of_child(status: std::process::ExitStatus) -> Self {
         #[cfg(unix)]
         if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {
-            return Self::Child(u8::try_from(128 + signal).unwrap_or(u8::MAX));
+            return Self::by_signal(signal);
         }
         // Windows has 32-bit codes; what does not fit a byte is still a failure.
         Self::Child(

@@ -14,19 +14,22 @@ use crate::{
     client::{Client, ClientError},
     failure::Failure,
     find::{self, Place, ServerFile, State, Where},
-    receipt::Receipt,
+    receipt::{Receipt, Rejected},
 };
 
 /// Between looks for a server that was away.
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
 /// Bytes of one request; the server takes 32 MiB.
 const REQUEST_BYTES_MAX: usize = 4 << 20;
+/// Records of one request. A server that has refused a thousand of one looks at no more of it.
+const REQUEST_RECORDS_MAX: usize = 1_000;
 
 /// Where events go that this process makes.
 pub(crate) struct Outbox {
     place: Where,
     spool_folder: PathBuf,
     is_elsewhere: bool,
+    tells_denials: bool,
     patience: Duration,
     client: Option<Client>,
     spool: Option<SpoolWriter>,
@@ -52,12 +55,20 @@ impl Outbox {
             place: place.clone(),
             is_elsewhere: spool_folder != found.data.join("spool"),
             spool_folder,
+            tells_denials: false,
             patience,
             client: found.client(),
             spool: None,
             look_again_at: Instant::now() + LOOK_AGAIN,
             why_away: None,
         })
+    }
+
+    /// For a caller that can mend a token at once: one that is not accepted is an error, and nothing is kept.
+    #[must_use]
+    pub(crate) fn telling_denials(mut self) -> Self {
+        self.tells_denials = true;
+        self
     }
 
     /// The server, while one is thought to be there.
@@ -96,19 +107,40 @@ impl Outbox {
         Ok(answers)
     }
 
+    /// Whatever the server answers to a request as a whole, its events are kept: it may be another program that has
+    /// taken the port, a proxy, or a token that is renewed in a moment.
     fn deliver_request(&mut self, records: &[String]) -> Result<Delivered, Failure> {
         self.look_again();
         let Some(client) = &self.client else {
             return self.keep(records);
         };
         match client.post_lines((records.join("\n") + "\n").as_bytes(), self.patience) {
-            Ok(receipt) => Ok(Delivered::Stored(receipt)),
-            Err(error) if error.may_pass() => {
+            Ok(receipt) => self.keep_limited(receipt, records).map(Delivered::Stored),
+            Err(error) if self.tells_denials && error.is_denial() => Err(error.into()),
+            Err(error) => {
                 self.away(&error);
                 self.keep(records)
             }
-            Err(error) => Err(error.into()),
         }
+    }
+
+    /// What came too fast for the server's taste comes again later.
+    fn keep_limited(&mut self, mut receipt: Receipt, records: &[String]) -> Result<Receipt, Failure> {
+        let (limited, rejected) = receipt
+            .rejected
+            .into_iter()
+            .partition(|rejected| rejected.code == "rate_limited");
+        receipt.rejected = rejected;
+        let limited: Vec<Rejected> = limited;
+        if let Some(first) = limited.first() {
+            self.why_away = Some(format!("{} [{}]", first.message, first.code));
+            let records: Vec<String> = limited
+                .iter()
+                .filter_map(|rejected| records.get(rejected.index).cloned())
+                .collect();
+            self.keep(&records)?;
+        }
+        Ok(receipt)
     }
 
     fn look_again(&mut self) {
@@ -148,7 +180,8 @@ fn requests(records: &[String]) -> Vec<&[String]> {
     let mut parts = Vec::new();
     let (mut start, mut bytes) = (0, 0);
     for (index, record) in records.iter().enumerate() {
-        if index > start && bytes + record.len() > REQUEST_BYTES_MAX {
+        let is_full = index - start == REQUEST_RECORDS_MAX || bytes + record.len() > REQUEST_BYTES_MAX;
+        if index > start && is_full {
             parts.push(&records[start..index]);
             (start, bytes) = (index, 0);
         }
@@ -203,5 +236,8 @@ mod tests {
         let lengths: Vec<usize> = requests(&records).iter().map(|part| part.len()).collect();
         assert_eq!(lengths, [1, 1, 1]);
         assert!(requests(&[]).is_empty());
+        let many = vec![String::new(); 2_001];
+        let lengths: Vec<usize> = requests(&many).iter().map(|part| part.len()).collect();
+        assert_eq!(lengths, [1_000, 1_000, 1]);
     }
 }

@@ -100,7 +100,7 @@ impl Args {
             Some("-") => self.stream(&place),
             Some(kind) => {
                 let record = native::json(&self.event(kind)?);
-                let mut outbox = Outbox::open(&place, PATIENCE)?;
+                let mut outbox = Outbox::open(&place, PATIENCE)?.telling_denials();
                 let mut tally = Tally::default();
                 tally.add(outbox.deliver(&[record])?, 1);
                 self.report(&tally, outbox)

@@ -37,6 +37,8 @@ reason; the others are stored. Exit code 4: some were refused.";
 
 /// Bytes of a line that are read at all; larger ones are refused without being held.
 const LINE_BYTES_MAX: usize = 32 << 20;
+/// Records that go together. A hub that has refused a thousand of a batch looks at no more of it.
+const BATCH_RECORDS_MAX: usize = 1_000;
 
 /// Arguments of `import`.
 #[derive(clap::Args, Debug)]
@@ -143,7 +145,10 @@ impl Args {
             input
                 .read_to_end(&mut text)
                 .map_err(|cause| Failure::disk("read", &self.file, &cause))?;
-            array::each(&text, &reading, &mut |record| work.record(record))?;
+            array::each(&text, &reading, &mut |byte, record| {
+                work.record(record)?;
+                if work.is_full() { work.flush(byte) } else { Ok(()) }
+            })?;
             return work.flush(text.len() as u64);
         }
         let mut lines = Lines::new(input, LINE_BYTES_MAX);
@@ -188,7 +193,7 @@ impl Work<'_> {
     }
 
     const fn is_full(&self) -> bool {
-        self.batch.len() >= 2_000 || self.bytes >= 2 << 20
+        self.batch.len() >= BATCH_RECORDS_MAX || self.bytes >= 2 << 20
     }
 
     fn flush(&mut self, position: u64) -> Result<(), Failure> {

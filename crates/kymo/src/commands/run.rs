@@ -4,7 +4,14 @@
 //! Recording happens beside it and never slows it: what cannot be handed over waits in memory, then on disk, and what
 //! does not even fit there is counted and said.
 use std::process::{Child, Command, Stdio};
-use std::{ffi::OsString, sync::Arc, time::Instant};
+use std::{
+    ffi::OsString,
+    sync::{
+        Arc,
+        mpsc::{Receiver, channel},
+    },
+    time::Instant,
+};
 
 use crate::{
     exit::Exit,
@@ -18,8 +25,10 @@ use crate::{
 
 mod forward;
 mod pass;
+mod queue;
 mod record;
 
+use pass::Passing;
 use record::{Outcome, Recorder};
 
 const EXAMPLES: &str = "\
@@ -83,22 +92,25 @@ impl Args {
             }
         };
         recorder.started(child.id());
-        let forwarding = signals.map(|signals| signals.forward_to(child.id()));
-        let passing = self.pass(&mut child, &recorder);
+        let (tell, happenings) = channel();
+        let forwarding = signals.map(|signals| signals.forward_to(child.id(), tell.clone()));
+        let passing = Passing::start(&mut child, &recorder, &tell);
         let status = child
             .wait()
             .map_err(|cause| Failure::failed(format!("the command cannot be waited for: {cause}")))?;
         let took = began.elapsed();
-        drop(forwarding);
-        let (stdout, stderr) = passing.finish();
+        if let Some(forwarding) = forwarding {
+            forwarding.command_ended();
+        }
+        let signal = wait_for_streams(&happenings, passing.streams);
         recorder.exited(&Outcome {
             status,
             took,
-            stdout,
-            stderr,
+            stdout: &passing.stdout,
+            stderr: &passing.stderr,
         });
         finish(recorder);
-        Ok(Exit::of_child(status))
+        Ok(signal.map_or_else(|| Exit::of_child(status), Exit::by_signal))
     }
 
     /// A wrong settings file must not keep a command from running.
@@ -132,15 +144,31 @@ impl Args {
         }
         command.spawn()
     }
+}
 
-    fn pass(&self, child: &mut Child, recorder: &Arc<Recorder>) -> pass::Passing {
-        pass::Passing::start(child.stdout.take(), child.stderr.take(), recorder)
+/// What the main thread waits for once the command has ended.
+enum Happening {
+    StreamEnded,
+    Signal(i32),
+}
+
+/// Waits for the end of the streams; a signal ends the waiting and is returned.
+fn wait_for_streams(happenings: &Receiver<Happening>, mut streams: usize) -> Option<i32> {
+    while streams > 0 {
+        match happenings.recv() {
+            Ok(Happening::StreamEnded) => streams -= 1,
+            Ok(Happening::Signal(signal)) => return Some(signal),
+            Err(_) => break,
+        }
     }
+    None
 }
 
 /// Waits until everything recorded is with the server or on disk.
 fn finish(recorder: Arc<Recorder>) {
-    if let Some(recorder) = Arc::into_inner(recorder) {
-        recorder.finish();
+    match Arc::try_unwrap(recorder) {
+        Ok(recorder) => recorder.finish(),
+        // A stream that something left behind still holds: what it says from here on is not recorded.
+        Err(recorder) => recorder.settle(),
     }
 }

@@ -301,3 +301,31 @@ fn the_environment_says_what_an_event_is_about() {
         (&json!("s7"), &json!("coder"), &json!("above"))
     );
 }
+
+#[test]
+fn what_comes_too_fast_for_the_server_is_kept() {
+    let home = Home::new();
+    let server = home.serve_with(&["--set", "hub.rate_per_source=20", "--set", "spool.take_up_s=3600"]);
+    let lines: String = (1..=60)
+        .map(|n| format!("{{\"type\":\"fast\",\"source\":\"s\",\"data\":{{\"n\":{n}}}}}\n"))
+        .collect();
+    let ran = home
+        .kymo_with_input(&["emit", "-", "--json"], lines.as_bytes())
+        .good();
+    assert!(
+        ran.json()["spooled"].as_u64().is_some_and(|kept| kept >= 20),
+        "{}",
+        ran.stdout
+    );
+    let spool = home.data().join("spool");
+    let files = spool.read_dir().expect("there").flatten();
+    let kept: usize = files
+        .map(|file| {
+            std::fs::read_to_string(file.path())
+                .expect("read")
+                .lines()
+                .count()
+        })
+        .sum();
+    assert_eq!(server.events("type:fast").len() + kept, 60);
+}

@@ -291,16 +291,11 @@ fn ctrl_c_at_the_terminal_reaches_the_command_once() {
     let _server = home.serve();
     home.write("trap.sh", "trap 'echo \"got INT\"; n=$((n+1))' INT\necho ready\ni=0\nwhile [ $i -lt 60 ]; do sleep 0.01; [ -n \"$n\" ] && i=$((i+1)); done\necho \"in all $n\"\n");
     let kymo = env!("CARGO_BIN_EXE_kymo");
-    let mut command = Command::new("script");
-    let home_command = home.command(&[]);
-    command.args(["-qefc", &format!("{kymo} run -- sh trap.sh"), "/dev/null"]);
-    command.current_dir(home.project()).stdin(Stdio::piped());
-    for (name, value) in home_command.get_envs() {
-        match value {
-            Some(value) => command.env(name, value),
-            None => command.env_remove(name),
-        };
-    }
+    let mut command = home.program(
+        "script",
+        &["-qefc", &format!("{kymo} run -- sh trap.sh"), "/dev/null"],
+    );
+    command.stdin(Stdio::piped());
     let mut running = Running::start(command);
     assert_eq!(running.line().trim(), "ready");
     let mut terminal = running.stdin();
@@ -308,4 +303,81 @@ fn ctrl_c_at_the_terminal_reaches_the_command_once() {
     let (status, lines, _) = running.end();
     assert!(status.success(), "{lines:?}");
     assert!(lines.iter().any(|line| line.trim() == "in all 1"), "{lines:?}");
+}
+
+#[test]
+fn a_signal_that_whoever_started_us_ignores_stays_ignored() {
+    let home = Home::new();
+    let _server = home.serve();
+    let kymo = env!("CARGO_BIN_EXE_kymo");
+    let script = format!("trap '' HUP; exec {kymo} run -- sh -c 'kill -HUP $$; echo alive'");
+    let ran = Ran::of(home.program("sh", &["-c", &script])).good();
+    assert_eq!(ran.stdout, "alive\n");
+}
+
+#[test]
+fn what_the_command_leaves_behind_is_waited_for_until_a_signal_says_otherwise() {
+    let home = Home::new();
+    let server = home.serve();
+    let running = Running::start(home.command(&["run", "--", "sh", "-c", "sleep 300 & echo $!; exit 5"]));
+    let left_behind: u32 = running.line().parse().expect("a pid");
+    // The command itself is gone; what it left behind still holds its output.
+    server.wait_for_events("type:process.output", 1);
+    let pid = running.pid().to_string();
+    crate::support::wait_for("the command's end", || {
+        let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
+        children.map_or(Some(()), |children| children.trim().is_empty().then_some(()))
+    });
+    signal(running.pid(), "TERM");
+    let (status, _, _) = running.end();
+    signal(left_behind, "KILL");
+    assert_eq!(status.code(), Some(128 + 15));
+    let exited = &server.wait_for_events("type:process.exited", 1)[0]["data"];
+    assert_eq!(
+        (&exited["exit_code"], &exited["lines"]["stdout"]),
+        (&json!(5), &json!(1))
+    );
+}
+
+#[test]
+fn a_run_whose_token_is_not_accepted_is_kept_and_follows_once_one_is() {
+    let home = Home::new();
+    let elsewhere = Home::new();
+    let server = elsewhere.serve();
+    let place = |token: &str| {
+        [
+            "--url".to_owned(),
+            server.url.clone(),
+            "--token".to_owned(),
+            token.to_owned(),
+        ]
+    };
+    let with = |token: &str, args: &[&str]| {
+        let place = place(token);
+        let (first, rest) = args.split_first().expect("a command");
+        let mut all = vec![*first];
+        all.extend(place.iter().map(String::as_str));
+        all.extend(rest);
+        home.kymo(&all)
+    };
+    let ran = with("wrong", &["run", "--", "echo", "hi"]).good();
+    assert_eq!((ran.stdout.as_str(), ran.stderr.as_str()), ("hi\n", ""));
+    assert!(server.events("type:process.*").is_empty());
+    with(&server.token, &["emit", "later"]).good();
+    assert_eq!(server.wait_for_events("type:process.*", 3).len(), 3);
+}
+
+#[test]
+fn what_the_server_refuses_is_counted_and_said() {
+    let home = Home::new();
+    let _server = home.serve();
+    let ran = home
+        .kymo(&["run", "--agent", &"x".repeat(300), "--", "echo", "hi"])
+        .good();
+    assert_eq!(ran.stdout, "hi\n");
+    assert!(
+        ran.stderr.contains("3 events were refused") && ran.stderr.contains("[id_too_long]"),
+        "{}",
+        ran.stderr
+    );
 }

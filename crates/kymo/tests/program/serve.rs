@@ -235,6 +235,19 @@ fn an_end_by_signal_loses_nothing_that_was_acknowledged() {
     assert_eq!(crate::support::numbers(&server.events("type:last")), [0, 1, 2]);
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_server_started_to_outlive_its_terminal_does() {
+    let home = Home::new();
+    let kymo = env!("CARGO_BIN_EXE_kymo");
+    let script = format!("trap '' HUP; exec {kymo} serve --data .kymo --listen 127.0.0.1:0");
+    let server = Server::start(home.program("sh", &["-c", &script]), &home.data());
+    server.signal("HUP");
+    assert_eq!(server.post("{\"type\":\"after\"}").0, 200);
+    assert!(server.events("type:kymo.stopping").is_empty());
+    server.stop();
+}
+
 #[test]
 fn a_folder_that_cannot_be_written_is_said_with_what_to_do() {
     let home = Home::new();
@@ -258,25 +271,8 @@ fn a_folder_that_cannot_be_written_is_said_with_what_to_do() {
 fn with_read_only_mount(home: &Home, script: &str) -> Option<crate::support::Ran> {
     let mount = "mount --bind .kymo .kymo && mount -o remount,ro,bind .kymo";
     let in_shell = |script: &str| {
-        let kymo = home.command(&[]);
-        let mut command = std::process::Command::new("unshare");
-        command.args([
-            "--map-root-user",
-            "--mount",
-            "sh",
-            "-c",
-            &format!("{mount} && {script}"),
-        ]);
-        command
-            .current_dir(home.project())
-            .stdin(std::process::Stdio::null());
-        for (name, value) in kymo.get_envs() {
-            match value {
-                Some(value) => command.env(name, value),
-                None => command.env_remove(name),
-            };
-        }
-        command
+        let script = format!("{mount} && {script}");
+        home.program("unshare", &["--map-root-user", "--mount", "sh", "-c", &script])
     };
     let allowed = in_shell("true")
         .stderr(std::process::Stdio::null())

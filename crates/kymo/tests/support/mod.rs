@@ -83,7 +83,12 @@ impl Home {
 
     /// A command of the real program, with nothing of this environment but the PATH.
     pub fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_kymo"));
+        self.program(env!("CARGO_BIN_EXE_kymo"), args)
+    }
+
+    /// A command of another program, in the same place and environment.
+    pub fn program(&self, program: &str, args: &[&str]) -> Command {
+        let mut command = Command::new(program);
         command
             .args(args)
             .current_dir(self.project())

@@ -33,7 +33,7 @@ impl Args {
                 "with JSON lines on standard input the events say their own data and id",
             ));
         }
-        let mut outbox = Outbox::open(place, PATIENCE)?;
+        let mut outbox = Outbox::open(place, PATIENCE)?.telling_denials();
         let mut tally = Tally::default();
         let lines = read_lines();
         while let Ok(first) = lines.recv() {

@@ -17,7 +17,7 @@ pub(super) fn begins(input: &mut dyn BufRead) -> io::Result<bool> {
 pub(super) fn each(
     text: &[u8],
     reading: &Reading,
-    record: &mut dyn FnMut(Record) -> Result<(), Failure>,
+    record: &mut dyn FnMut(u64, Record) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     let limits = Limits {
         event_bytes_max: usize::MAX,
@@ -27,10 +27,11 @@ pub(super) fn each(
     let records = match Records::new(text, RecordFormat::Json, &limits) {
         Ok(records) => records,
         Err(refusal) => {
-            return record(Record {
+            let refused = Record {
                 line: 1,
                 text: Err(refusal),
-            });
+            };
+            return record(0, refused);
         }
     };
     for found in records {
@@ -39,7 +40,7 @@ pub(super) fn each(
             .filter(|&&byte| byte == b'\n')
             .count();
         let text = found.value.and_then(|json| reading.read(json, found.byte as u64));
-        record(Record { line, text })?;
+        record(found.byte as u64, Record { line, text })?;
     }
     Ok(())
 }

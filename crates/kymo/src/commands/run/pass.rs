@@ -1,75 +1,117 @@
 //! Passes a command's output through, byte for byte, and hands a copy to the recorder.
 use std::{
     io::{Read, Write},
-    process::{ChildStderr, ChildStdout},
-    sync::Arc,
-    thread::JoinHandle,
+    process::Child,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+        mpsc::Sender,
+    },
 };
 
-use super::record::{Recorder, Stream};
+use super::{
+    Happening,
+    record::{Recorder, Stream},
+};
 use crate::tap::Tap;
 
-/// What one stream carried.
-#[derive(Clone, Copy, Debug, Default)]
+/// What one stream carried so far.
+#[derive(Debug, Default)]
 pub(super) struct Carried {
-    pub(super) lines: u64,
-    pub(super) bytes: u64,
+    pub(super) lines: AtomicU64,
+    pub(super) bytes: AtomicU64,
 }
 
-/// Two streams on their way.
+/// Two streams on their way. Each tells when it has ended: as in a pipeline, that is when the last process that holds
+/// it has.
 pub(super) struct Passing {
-    stdout: Option<JoinHandle<Carried>>,
-    stderr: Option<JoinHandle<Carried>>,
+    pub(super) stdout: Arc<Carried>,
+    pub(super) stderr: Arc<Carried>,
+    /// How many ends there are to wait for.
+    pub(super) streams: usize,
 }
 
 impl Passing {
-    /// Starts one thread for each stream.
-    pub(super) fn start(
-        stdout: Option<ChildStdout>,
-        stderr: Option<ChildStderr>,
-        recorder: &Arc<Recorder>,
-    ) -> Self {
-        let (for_stdout, for_stderr) = (Arc::clone(recorder), Arc::clone(recorder));
-        Self {
-            stdout: stdout.map(|from| {
-                std::thread::spawn(move || pass(from, std::io::stdout(), Stream::Stdout, &for_stdout))
-            }),
-            stderr: stderr.map(|from| {
-                std::thread::spawn(move || pass(from, std::io::stderr(), Stream::Stderr, &for_stderr))
-            }),
-        }
-    }
-
-    /// Waits for the end of both: as in a pipeline, that is when the last process that holds them has ended.
-    pub(super) fn finish(self) -> (Carried, Carried) {
-        let ended = |thread: Option<JoinHandle<Carried>>| {
-            thread.map_or(Carried::default(), |thread| thread.join().unwrap_or_default())
+    /// Starts one thread for each stream that is a pipe.
+    pub(super) fn start(child: &mut Child, recorder: &Arc<Recorder>, tell: &Sender<Happening>) -> Self {
+        let passing = Self {
+            stdout: Arc::default(),
+            stderr: Arc::default(),
+            streams: 0,
         };
-        (ended(self.stdout), ended(self.stderr))
+        let stdout = child.stdout.take().map(|from| {
+            let way = Way::new(Stream::Stdout, &passing.stdout, recorder, tell);
+            std::thread::spawn(move || way.pass(from, std::io::stdout()))
+        });
+        let stderr = child.stderr.take().map(|from| {
+            let way = Way::new(Stream::Stderr, &passing.stderr, recorder, tell);
+            std::thread::spawn(move || way.pass(from, std::io::stderr()))
+        });
+        Self {
+            streams: [stdout.is_some(), stderr.is_some()]
+                .iter()
+                .filter(|there| **there)
+                .count(),
+            ..passing
+        }
     }
 }
 
-/// Returns at the end of the stream, or when nobody reads on: closing our end tells the command so, as its own
-/// broken pipe would have.
-fn pass(mut from: impl Read, mut to: impl Write, stream: Stream, recorder: &Recorder) -> Carried {
-    let mut tap = Tap::new(recorder.line_bytes_max());
-    let mut buffer = vec![0; 64 << 10];
-    loop {
-        let count = match from.read(&mut buffer) {
-            Ok(0) => break,
-            Ok(count) => count,
-            Err(cause) if cause.kind() == std::io::ErrorKind::Interrupted => continue,
-            Err(_) => break,
-        };
-        let passed = to.write_all(&buffer[..count]).and_then(|()| to.flush());
-        tap.feed(&buffer[..count], &mut |line| recorder.output(stream, line));
-        if passed.is_err() {
-            break;
+/// One stream.
+struct Way {
+    stream: Stream,
+    carried: Arc<Carried>,
+    recorder: Arc<Recorder>,
+    tell: Sender<Happening>,
+}
+
+impl Way {
+    fn new(
+        stream: Stream,
+        carried: &Arc<Carried>,
+        recorder: &Arc<Recorder>,
+        tell: &Sender<Happening>,
+    ) -> Self {
+        Self {
+            stream,
+            carried: Arc::clone(carried),
+            recorder: Arc::clone(recorder),
+            tell: tell.clone(),
         }
     }
-    tap.finish(&mut |line| recorder.output(stream, line));
-    Carried {
-        lines: tap.lines,
-        bytes: tap.bytes,
+
+    /// Ends with the stream, or when nobody reads on: closing our end tells the command so, as its own broken pipe
+    /// would have.
+    fn pass(self, mut from: impl Read, mut to: impl Write) {
+        let mut tap = Tap::new(self.recorder.line_bytes_max());
+        let mut buffer = vec![0; 64 << 10];
+        loop {
+            let count = match from.read(&mut buffer) {
+                Ok(0) => break,
+                Ok(count) => count,
+                Err(cause) if cause.kind() == std::io::ErrorKind::Interrupted => continue,
+                Err(_) => break,
+            };
+            let passed = to.write_all(&buffer[..count]).and_then(|()| to.flush());
+            tap.feed(&buffer[..count], &mut |line| {
+                self.recorder.output(self.stream, &line)
+            });
+            self.count(&tap);
+            if passed.is_err() {
+                break;
+            }
+        }
+        drop(from);
+        tap.finish(&mut |line| self.recorder.output(self.stream, &line));
+        self.count(&tap);
+        let tell = self.tell.clone();
+        // The recorder goes first: who is told may want to be its only owner.
+        drop(self);
+        let _ = tell.send(Happening::StreamEnded);
+    }
+
+    fn count(&self, tap: &Tap) {
+        self.carried.lines.store(tap.lines, Ordering::Relaxed);
+        self.carried.bytes.store(tap.bytes, Ordering::Relaxed);
     }
 }

@@ -1,21 +1,10 @@
 //! Turns what a command does into events and hands them over beside it, without ever making it wait.
-use std::{
-    borrow::Cow,
-    ffi::OsString,
-    process::ExitStatus,
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
-        mpsc::{Receiver, Sender, channel},
-    },
-    thread::JoinHandle,
-    time::Duration,
-};
+use std::{borrow::Cow, ffi::OsString, process::ExitStatus, time::Duration};
 
 use kymo_event::{Event, Level};
 use serde_json::{Value, json};
 
-use super::pass::Carried;
+use super::{pass::Carried, queue::Queue};
 use crate::{
     failure::{Failure, Kind},
     find::Where,
@@ -30,8 +19,8 @@ use crate::{
 
 /// A server that takes longer counts as away; everything then waits on disk.
 const PATIENCE: Duration = Duration::from_secs(3);
-/// Records of one hand-over.
-const RECORDS_MAX: usize = 500;
+/// How long the end of a command waits for what came before it, so that it can say what is missing.
+const SETTLE: Duration = Duration::from_secs(10);
 
 /// Which stream a line came from.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -41,22 +30,18 @@ pub(super) enum Stream {
 }
 
 /// How a command ended.
-pub(super) struct Outcome {
+pub(super) struct Outcome<'a> {
     pub(super) status: ExitStatus,
     pub(super) took: Duration,
-    pub(super) stdout: Carried,
-    pub(super) stderr: Carried,
+    pub(super) stdout: &'a Carried,
+    pub(super) stderr: &'a Carried,
 }
 
-/// Makes events and queues them for a thread of its own.
+/// Makes events and queues them.
 pub(super) struct Recorder {
     frame: Frame,
-    settings: RunSettings,
-    queue: Mutex<Option<Sender<String>>>,
-    waiting: Arc<AtomicUsize>,
-    /// Lines that found no room.
-    left_out: AtomicU64,
-    worker: JoinHandle<Option<Failure>>,
+    queue: Queue,
+    line_bytes_max: usize,
     environment: Vec<(&'static str, OsString)>,
 }
 
@@ -82,12 +67,12 @@ impl Recorder {
             outbox => outbox,
         };
         let environment = environment(place, outbox.as_ref().ok());
-        let waiting = Arc::new(AtomicUsize::new(0));
-        let (sender, receiver) = channel();
-        let worker = std::thread::spawn({
-            let waiting = Arc::clone(&waiting);
-            move || hand_over(outbox, &receiver, &waiting)
-        });
+        let again = place.clone();
+        let queue = Queue::start(
+            outbox,
+            move || Outbox::open(&again, PATIENCE),
+            settings.queue_bytes_max,
+        );
         let argv: Vec<String> = command
             .iter()
             .map(|part| part.to_string_lossy().into_owned())
@@ -100,11 +85,8 @@ impl Recorder {
         };
         Ok(Self {
             frame,
-            settings,
-            queue: Mutex::new(Some(sender)),
-            waiting,
-            left_out: AtomicU64::new(0),
-            worker,
+            queue,
+            line_bytes_max: settings.line_bytes_max,
             environment,
         })
     }
@@ -115,12 +97,12 @@ impl Recorder {
     }
 
     pub(super) fn line_bytes_max(&self) -> usize {
-        self.settings.line_bytes_max
+        self.line_bytes_max
     }
 
     pub(super) fn started(&self, pid: u32) {
         let here = std::env::current_dir().unwrap_or_default();
-        self.queue(self.frame.record(
+        self.queue.put(self.frame.record(
             "process.started",
             Level::Info,
             &json!({
@@ -133,7 +115,7 @@ impl Recorder {
     }
 
     pub(super) fn not_started(&self, cause: &std::io::Error) {
-        self.queue(self.frame.record(
+        self.queue.put(self.frame.record(
             "process.failed",
             Level::Error,
             &json!({
@@ -145,60 +127,67 @@ impl Recorder {
     }
 
     /// One line of output. Never waits: a line that finds no room is counted.
-    pub(super) fn output(&self, stream: Stream, line: Line) {
-        if self.waiting.load(Ordering::Relaxed) + line.bytes.len() > self.settings.queue_bytes_max {
-            self.left_out.fetch_add(1, Ordering::Relaxed);
-            return;
-        }
-        self.queue(
+    pub(super) fn output(&self, stream: Stream, line: &Line) {
+        self.queue.offer(
             self.frame
-                .record("process.output", Level::Info, &output_data(stream, &line)),
+                .record("process.output", Level::Info, &output_data(stream, line)),
         );
     }
 
-    pub(super) fn exited(&self, outcome: &Outcome) {
+    pub(super) fn exited(&self, outcome: &Outcome<'_>) {
         let good = outcome.status.success();
         let mut data = json!({
             "command": self.frame.command,
             "exit_code": outcome.status.code(),
             "duration_ms": u64::try_from(outcome.took.as_millis()).unwrap_or(u64::MAX),
-            "lines": { "stdout": outcome.stdout.lines, "stderr": outcome.stderr.lines },
-            "bytes": { "stdout": outcome.stdout.bytes, "stderr": outcome.stderr.bytes },
+            "lines": { "stdout": count(&outcome.stdout.lines), "stderr": count(&outcome.stderr.lines) },
+            "bytes": { "stdout": count(&outcome.stdout.bytes), "stderr": count(&outcome.stderr.bytes) },
         });
         #[cfg(unix)]
         if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&outcome.status) {
             data["signal"] = signal.into();
         }
-        let left_out = self.left_out.load(Ordering::Relaxed);
-        if left_out > 0 {
-            data["lines_left_out"] = left_out.into();
+        self.queue.settle(SETTLE);
+        let missing = self.queue.missing();
+        for (name, count) in [
+            ("lines_left_out", missing.no_room),
+            ("events_lost", missing.lost),
+            ("events_refused", missing.refused),
+        ] {
+            if count > 0 {
+                data[name] = count.into();
+            }
         }
-        self.queue(self.frame.record(
+        self.queue.put(self.frame.record(
             "process.exited",
             if good { Level::Info } else { Level::Error },
             &data,
         ));
     }
 
-    /// Waits until the last record is handed over or on disk.
-    pub(super) fn finish(self) {
-        self.queue.lock().expect("nobody panics while holding it").take();
-        let left_out = self.left_out.load(Ordering::Relaxed);
-        if left_out > 0 {
-            note(format!(
-                "{left_out} lines of output came faster than they could be recorded; they are counted, not kept"
-            ));
-        }
-        if let Ok(Some(failure)) = self.worker.join() {
-            note(format!("not everything was recorded: {failure}"));
-        }
+    /// Waits until what is recorded so far is handed over or on disk.
+    pub(super) fn settle(&self) {
+        self.queue.settle(SETTLE);
     }
 
-    fn queue(&self, record: String) {
-        self.waiting.fetch_add(record.len(), Ordering::Relaxed);
-        if let Some(queue) = &*self.queue.lock().expect("nobody panics while holding it") {
-            // The other end lives until the queue is taken away in `finish`.
-            let _ = queue.send(record);
+    /// Waits until the last record is handed over or on disk, and says what is not.
+    pub(super) fn finish(self) {
+        let missing = self.queue.finish();
+        let why = missing.why.unwrap_or_default();
+        if missing.no_room > 0 {
+            note(format!(
+                "{} lines of output came faster than they could be recorded",
+                missing.no_room
+            ));
+        }
+        if missing.refused > 0 {
+            note(format!("{} events were refused: {why}", missing.refused));
+        }
+        if missing.lost > 0 {
+            note(format!(
+                "not everything was recorded, {} events are lost: {why}",
+                missing.lost
+            ));
         }
     }
 }
@@ -231,27 +220,8 @@ fn output_data(stream: Stream, line: &Line) -> Value {
     data
 }
 
-/// The worker: everything that waits goes together. After a failure the rest is only counted down, so that the
-/// command is not held up.
-fn hand_over(
-    outbox: Result<Outbox, Failure>,
-    queue: &Receiver<String>,
-    waiting: &AtomicUsize,
-) -> Option<Failure> {
-    let (mut outbox, mut failed) = match outbox {
-        Ok(outbox) => (Some(outbox), None),
-        Err(failure) => (None, Some(failure)),
-    };
-    while let Ok(first) = queue.recv() {
-        let records: Vec<String> = std::iter::once(first)
-            .chain(queue.try_iter().take(RECORDS_MAX - 1))
-            .collect();
-        if let Some(outbox) = outbox.as_mut().filter(|_| failed.is_none()) {
-            failed = outbox.deliver(&records).err();
-        }
-        waiting.fetch_sub(records.iter().map(String::len).sum(), Ordering::Relaxed);
-    }
-    failed
+fn count(of: &std::sync::atomic::AtomicU64) -> u64 {
+    of.load(std::sync::atomic::Ordering::Relaxed)
 }
 
 fn environment(place: &Where, outbox: Option<&Outbox>) -> Vec<(&'static str, OsString)> {
