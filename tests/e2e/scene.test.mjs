@@ -36,3 +36,15 @@ test("what happens in a watched folder is told in words", async (t) => {
   assert.match(folder, /shop/);
   assertQuiet(page);
 });
+
+test("a folder that is not watched whole is said at the top of the page", async (t) => {
+  const home = await temporaryFolder(t);
+  const project = await makeProject(path.join(home, "shop"));
+  const kymo = new Kymo(project.file(".kymo"), ["up", project.folder, "--no-open", "--set", "watch.directories_max=1"]);
+  t.after(() => kymo.kill());
+  await kymo.start();
+  const page = await openRoom(t, browser, kymo);
+  await page.getByRole("alert").filter({ hasText: "is not fully watched" }).waitFor();
+  await page.locator("[data-feed] [data-level=error]", { hasText: "watch.limited" }).waitFor();
+  assertQuiet(page);
+});

@@ -213,6 +213,18 @@ test("on a phone the details fill the screen and go away again", async (t) => {
   assertQuiet(page);
 });
 
+test("on a phone the connection is told in full, and the header still fits", async (t) => {
+  const passing = await Kymo.serve(t);
+  const page = await openRoom(t, browser, passing, { viewport: NARROW });
+  await passing.kill();
+  const badge = page.locator("[data-testid=connection][data-phase=waiting]");
+  await badge.waitFor();
+  for (const part of [badge, page.getByTestId("scheme")]) {
+    const box = await part.boundingBox();
+    assert.ok(box && box.x + box.width <= NARROW.width, "it is inside the screen");
+  }
+});
+
 test("who is not logged in is told how, and a pasted token lets them in", async (t) => {
   const page = await openPage(t, browser);
   await page.goto(kymo.url);

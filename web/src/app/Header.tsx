@@ -1,6 +1,7 @@
 /** Who is being watched, how far the ledger is, how fast it grows, and whether we still hear it. */
 import { ActionIcon, Tooltip, useMantineColorScheme } from "@mantine/core";
 import { IconDeviceDesktop, IconKeyboard, IconMoon, IconSun } from "@tabler/icons-react";
+import { isOpen } from "../client/stream";
 import { grouped, rate } from "../events/clock";
 import { ConnectionBadge } from "../features/connection/ConnectionBadge";
 import { useSignal } from "../ui/useSignal";
@@ -30,7 +31,7 @@ export function Header({ desk, onHelp }: Props) {
       <span className={classes.grow} />
       <dl className={classes.facts}>
         <Fact name="head" value={grouped(head)} />
-        <Fact name="events/s" value={metrics ? rate(metrics.per_second) : "–"} />
+        <Fact name="events/s" value={metrics && isOpen(stream) ? rate(metrics.per_second) : "–"} />
         <Fact name="ledger" value={stream.ledger?.slice(0, 8) ?? "–"} title={stream.ledger ?? undefined} />
       </dl>
       <ConnectionBadge stream={desk.session.stream} />

@@ -1,6 +1,13 @@
 /** Chooses what an empty feed says. */
 import type { FeedState } from "../client/session";
-import { FilterNotRead, NoEventsYet, NoMatch, NoPastMatch, Reading } from "../features/feed/EmptyFeed";
+import {
+  FilterNotRead,
+  LedgerNotRead,
+  NoEventsYet,
+  NoMatch,
+  NoPastMatch,
+  Reading,
+} from "../features/feed/EmptyFeed";
 
 interface Situation {
   feed: FeedState;
@@ -12,7 +19,8 @@ interface Situation {
 }
 
 export function emptyWords({ feed, isLive, connected, isEmptyLedger, onClear, onReturn }: Situation) {
-  if (feed.problem !== null) return <FilterNotRead onClear={onClear} />;
+  if (feed.problem?.code === "invalid_filter") return <FilterNotRead onClear={onClear} />;
+  if (feed.problem !== null) return <LedgerNotRead message={feed.problem.message} />;
   if (feed.loading || !connected) return <Reading connected={connected} />;
   if (!isLive) return <NoPastMatch onReturn={onReturn} />;
   const words = [feed.view.filter, ...feed.view.channels].filter(Boolean).join(" ");

@@ -167,6 +167,18 @@ describe("a session", () => {
     expect(shown(session)).toEqual([3, 2, 1]);
   });
 
+  it("asks again when the server was in trouble, until it has the past", async () => {
+    server.write(2);
+    server.refusal = new ApiError(503, "busy", "come back later", undefined);
+    const session = open();
+    await settled();
+    expect(session.state.get().problem?.code).toBe("busy");
+    server.refusal = null;
+    await vi.advanceTimersByTimeAsync(2000);
+    expect(shown(session)).toEqual([2, 1]);
+    expect(session.state.get().problem).toBeNull();
+  });
+
   it("lets the newest of two filters win, whichever answer comes last", async () => {
     server.write(2);
     const session = open();

@@ -202,7 +202,7 @@ export class Session {
     } catch (error) {
       if (signal.aborted) return;
       this.#fail(error);
-      if (!(error instanceof ApiError)) setTimeout(() => !signal.aborted && void this.#read(view), RETRY_MS);
+      if (passes(error)) setTimeout(() => !signal.aborted && void this.#read(view), RETRY_MS);
     }
   }
 
@@ -239,6 +239,10 @@ function rowsOf(page: HistoryPage): Row[] {
   const rows: Row[] = [...page.events, ...(page.gaps ?? [])];
   return rows.sort((a, b) => rowSeq(b) - rowSeq(a));
 }
+
+/** Whether the same question may have another answer soon: no connection, a server that is busy or in trouble. */
+const passes = (error: unknown) =>
+  !(error instanceof ApiError) || error.status >= 500 || error.status === 429;
 
 const edge = (page: HistoryPage): Edge => (page.next === null ? "end" : "more");
 

@@ -57,6 +57,16 @@ export function FilterNotRead({ onClear }: { onClear: () => void }) {
   );
 }
 
+export function LedgerNotRead({ message }: { message: string }) {
+  return (
+    <div className={classes.box}>
+      <IconPlugOff size={34} stroke={1.3} aria-hidden="true" />
+      <h2>The ledger could not be read</h2>
+      <p>The server says: {message}</p>
+    </div>
+  );
+}
+
 export function Reading({ connected }: { connected: boolean }) {
   return (
     <div className={classes.box} data-quiet>
