@@ -245,11 +245,32 @@ impl Inner {
         let Some(running) = self.running.lock().take() else {
             return;
         };
-        let writer = running.writer.join();
-        self.core.feed.close();
-        if writer.is_err() || running.indexer.join().is_err() {
+        let core = self.core.clone();
+        // The last handle may go inside a callback of one of our own threads, which cannot wait for itself.
+        if running.is_current() {
+            std::thread::spawn(move || running.finish(&core));
+        } else {
+            running.finish(&core);
+        }
+    }
+}
+
+impl Running {
+    fn is_current(&self) -> bool {
+        let current = std::thread::current().id();
+        [&self.writer, &self.indexer]
+            .iter()
+            .any(|thread| thread.thread().id() == current)
+    }
+
+    fn finish(self, core: &Core) {
+        let writer = self.writer.join();
+        core.feed.close();
+        if writer.is_err() || self.indexer.join().is_err() {
             tracing::error!("a thread of the ledger panicked");
         }
+        // What observes the ledger often holds it.
+        core.on_commit.lock().take();
     }
 }
 

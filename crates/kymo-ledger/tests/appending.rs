@@ -184,3 +184,28 @@ fn segments_are_the_same_however_the_events_were_grouped() {
     }
     assert_eq!(one.segments(), other.segments());
 }
+
+#[test]
+fn the_last_handle_may_go_inside_an_ack() {
+    let ledger = TempLedger::new();
+    let (data, handle) = (ledger.data.clone(), ledger.ledger.clone());
+    let (done, dones) = mpsc::channel();
+    let (gone, goes) = mpsc::channel::<()>();
+    ledger.ledger.append(
+        numbered(1..=1),
+        Box::new(move |_| {
+            goes.recv().unwrap();
+            drop(handle);
+            done.send(()).unwrap();
+        }),
+    );
+    let folder = ledger.give_up();
+    gone.send(()).unwrap();
+    dones.recv().unwrap();
+    let begun = std::time::Instant::now();
+    while kymo_ledger::lock_state(&data).unwrap() != kymo_ledger::LockState::Free {
+        assert!(begun.elapsed().as_secs() < 10, "the lock is let go");
+        std::thread::yield_now();
+    }
+    drop(folder);
+}

@@ -80,6 +80,11 @@ impl TempLedger {
         self
     }
 
+    /// Lets go of the handle without closing the ledger; its folder stays until what is returned is dropped.
+    pub fn give_up(self) -> Option<tempfile::TempDir> {
+        self.folder
+    }
+
     pub fn append(&self, batch: Batch) -> Result<Appended, AppendError> {
         append(&self.ledger, batch)
     }
