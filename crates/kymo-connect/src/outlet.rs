@@ -1,12 +1,19 @@
 //! Where a source's events go.
 //!
 //! A source hands over events in order and waits: what slows the other side down slows the source, and nothing piles
-//! up between them. Busy hubs and full disks are waited for here, so that no source has to know them.
+//! up between them. Busy hubs, full disks and rate limits are waited for here, so that no source has to know them.
 
 use std::{future::Future, pin::Pin, time::Duration};
 
 use kymo_event::Event;
 use kymo_hub::{Hub, Principal, PublishError, Rejected};
+
+/// The refusal that passes by itself.
+const RATE_LIMITED: &str = "rate_limited";
+/// A receipt names every refusal of a batch this small.
+const BATCH_EVENTS_MAX: usize = 500;
+/// Rates are counted by the second.
+const RATE_WINDOW: Duration = Duration::from_secs(1);
 
 /// What comes of handing events over.
 pub type Emitted<'a, T> = Pin<Box<dyn Future<Output = Result<T, String>> + Send + 'a>>;
@@ -61,15 +68,36 @@ impl HubOutlet {
         }
     }
 
+    /// Hands all of them over; what the rate limit holds back is handed over again until it passes.
     async fn deliver(&self, events: &[Event<'static>]) -> Result<Vec<Refused>, String> {
+        let mut refused = Vec::new();
+        let mut left: Vec<usize> = (0..events.len()).collect();
+        loop {
+            let mut rejected = Vec::new();
+            for part in left.chunks(BATCH_EVENTS_MAX) {
+                rejected.extend(self.commit(events, part).await?);
+            }
+            let (held_back, others): (Vec<_>, Vec<_>) = rejected
+                .into_iter()
+                .partition(|rejected| rejected.code == RATE_LIMITED);
+            refused.extend(others.into_iter().map(Refused::from));
+            if held_back.is_empty() {
+                return Ok(refused);
+            }
+            left = held_back.into_iter().map(|rejected| rejected.index).collect();
+            tokio::time::sleep(RATE_WINDOW).await;
+        }
+    }
+
+    async fn commit(&self, events: &[Event<'static>], indexes: &[usize]) -> Result<Vec<Rejected>, String> {
         let mut patience = Patience::default();
         loop {
             let mut intake = self.hub.intake(&self.owner, self.door);
-            for (index, event) in events.iter().enumerate() {
-                intake.event(index, event.clone());
+            for &index in indexes {
+                intake.event(index, events[index].clone());
             }
             match intake.commit().await {
-                Ok(receipt) => return Ok(receipt.rejected.into_iter().map(Refused::from).collect()),
+                Ok(receipt) => return Ok(receipt.rejected),
                 Err(error) => patience.wait(error, self.door).await?,
             }
         }

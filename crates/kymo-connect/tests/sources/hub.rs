@@ -12,9 +12,13 @@ use tokio_util::sync::CancellationToken;
 use crate::{collector::DEADLINE, rig::Ground};
 
 fn hub(data: &Path) -> Hub {
+    hub_with(data, HubSettings::default())
+}
+
+fn hub_with(data: &Path, settings: HubSettings) -> Hub {
     let notices = Notices::new();
     let ledger = Ledger::open(data, kymo_ledger::LedgerSettings::default(), notices.on_notice()).unwrap();
-    Hub::start_with(HubSettings::default(), ledger, notices)
+    Hub::start_with(settings, ledger, notices)
 }
 
 /// What is stored and matches.
@@ -126,4 +130,29 @@ async fn a_closing_hub_says_so_and_a_refused_event_is_reported() {
     assert_eq!(stored(&hub, "type:fine").await.len(), 1);
     hub.close().await;
     assert!(outlet.emit(vec![Event::new("late", "t")]).await.is_err());
+}
+
+#[tokio::test]
+async fn what_the_rate_limit_holds_back_is_stored_later_and_once() {
+    let data = tempfile::tempdir().unwrap();
+    let settings = HubSettings {
+        rate_per_source: 40,
+        ..HubSettings::default()
+    };
+    let hub = hub_with(data.path(), settings);
+    let outlet = HubOutlet::new(hub.clone(), "watch");
+    let burst = (0..100).map(|n| {
+        let mut event = Event::new("step", "busy");
+        event.data = Some(n.to_string().into());
+        event
+    });
+    assert_eq!(outlet.emit_each(burst.collect()).await, Ok(vec![]));
+    let stored = stored(&hub, "type:step").await;
+    let mut numbers: Vec<_> = stored
+        .iter()
+        .map(|event| event["data"].as_u64().unwrap())
+        .collect();
+    numbers.sort_unstable();
+    assert_eq!(numbers, (0..100).collect::<Vec<_>>());
+    hub.close().await;
 }
