@@ -263,3 +263,34 @@ fn every_valid_cloud_event_is_kept_and_every_invalid_one_refused() {
     }
     assert_eq!(server.events("-type:kymo.*").len(), before);
 }
+
+#[test]
+fn a_large_array_is_read_in_parts_and_each_refusal_still_has_its_line() {
+    let home = Home::new();
+    let server = home.serve();
+    let count = 120_000;
+    let mut text = String::from("[\n");
+    for n in 1..=count {
+        // Two of them are no events, far apart.
+        let kind = if n == 3 || n == count - 1 { "kind" } else { "type" };
+        let comma = if n == count { "" } else { "," };
+        text.push_str(&format!(
+            "{{\"{kind}\":\"old\",\"id\":\"{n}\",\"data\":\"{}\"}}{comma}\n",
+            "x".repeat(280)
+        ));
+    }
+    text.push(']');
+    assert!(text.len() > 34 << 20);
+    home.write("array.json", text);
+    let ran = home.kymo(&["import", "array.json"]).code(4);
+    assert!(ran.stdout.contains("stored 119,998, refused 2"), "{}", ran.stdout);
+    for line in [4, count] {
+        assert!(ran.stderr.contains(&format!("line {line}: ")), "{}", ran.stderr);
+    }
+    assert_eq!(
+        server.get("/api/v1/status")["head"]
+            .as_u64()
+            .map(|head| head >= 119_998),
+        Some(true)
+    );
+}

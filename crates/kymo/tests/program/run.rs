@@ -381,3 +381,31 @@ fn what_the_server_refuses_is_counted_and_said() {
         ran.stderr
     );
 }
+
+#[test]
+fn a_hub_that_stops_and_comes_back_elsewhere_is_found_by_what_the_command_emits() {
+    use std::io::Write;
+    let home = Home::new();
+    let server = home.serve();
+    let kymo = env!("CARGO_BIN_EXE_kymo");
+    let script = format!("while read word; do {kymo} emit \"$word\" -q; echo did $word; done");
+    let mut command = home.command(&["run", "--", "sh", "-c", &script]);
+    command.stdin(Stdio::piped());
+    let mut running = Running::start(command);
+    let mut stdin = running.stdin();
+    let mut say = |word: &str| {
+        writeln!(stdin, "{word}").expect("written");
+        assert_eq!(running.line(), format!("did {word}"));
+    };
+    say("with");
+    server.stop();
+    say("without");
+    let server = home.serve();
+    say("again");
+    drop(stdin);
+    assert!(running.end().0.success());
+    for word in ["with", "without", "again"] {
+        server.wait_for_events(&format!("type:{word}"), 1);
+    }
+    assert_eq!(server.wait_for_events("type:process.output", 3).len(), 3);
+}

@@ -34,13 +34,13 @@ pub(super) fn each(
             return record(0, refused);
         }
     };
+    let (mut line, mut counted) = (1, 0);
     for found in records {
-        let line = 1 + text[..found.byte.min(text.len())]
-            .iter()
-            .filter(|&&byte| byte == b'\n')
-            .count();
-        let text = found.value.and_then(|json| reading.read(json, found.byte as u64));
-        record(found.byte as u64, Record { line, text })?;
+        let byte = found.byte.min(text.len());
+        line += text[counted..byte].iter().filter(|&&byte| byte == b'\n').count();
+        counted = byte;
+        let text = found.value.and_then(|json| reading.read(json, byte as u64));
+        record(byte as u64, Record { line, text })?;
     }
     Ok(())
 }

@@ -66,7 +66,7 @@ impl Recorder {
             Err(failure) if failure.kind == Kind::Usage => return Err(failure),
             outbox => outbox,
         };
-        let environment = environment(place, outbox.as_ref().ok());
+        let environment = environment(place);
         let again = place.clone();
         let queue = Queue::start(
             outbox,
@@ -224,12 +224,14 @@ fn count(of: &std::sync::atomic::AtomicU64) -> u64 {
     of.load(std::sync::atomic::Ordering::Relaxed)
 }
 
-fn environment(place: &Where, outbox: Option<&Outbox>) -> Vec<(&'static str, OsString)> {
+/// A server that was named is named to the command, too. One that was found is not: it may stop and come back at
+/// another address, and the folder finds it there.
+fn environment(place: &Where) -> Vec<(&'static str, OsString)> {
     let mut variables = Vec::new();
     if let Ok(data) = crate::find::data_folder(place.data.as_deref()) {
         variables.push(("KYMO_DATA", data.into_os_string()));
     }
-    if let Some(url) = outbox.and_then(Outbox::url) {
+    if let Some(url) = place.url() {
         variables.push(("KYMO_URL", url.into()));
     }
     if let Some(token) = &place.token {
