@@ -66,7 +66,7 @@ impl Bench {
         }
     }
 
-    fn subscribe(&self, filter: &str, from: From) -> Subscriber {
+    async fn subscribe(&self, filter: &str, from: From) -> Subscriber {
         let request = SubscribeRequest {
             filter: Filter::parse(filter).expect("a filter"),
             channels: vec![],
@@ -75,6 +75,7 @@ impl Bench {
         };
         self.hub
             .subscribe(request, &Principal::owner())
+            .await
             .expect("the owner may read")
     }
 
@@ -209,7 +210,7 @@ async fn fan_out(bench: &Bench, body: &[u8], filter: &dyn Fn(usize) -> String, b
     let mut readers = JoinSet::new();
     let expected = Arc::new(AtomicU64::new(0));
     for number in 0..READERS {
-        let mut subscriber = bench.subscribe(&filter(number), From::Now);
+        let mut subscriber = bench.subscribe(&filter(number), From::Now).await;
         assert!(matches!(subscriber.next().await, Delivery::CaughtUp { .. }));
         readers.spawn(async move { drain(&mut subscriber, end).await });
     }
@@ -241,7 +242,7 @@ fn replaying(criterion: &mut Criterion) {
                     bench.runtime.block_on(async {
                         let mut open = JoinSet::new();
                         for _ in 0..readers {
-                            let mut subscriber = bench.subscribe("", From::Start);
+                            let mut subscriber = bench.subscribe("", From::Start).await;
                             open.spawn(async move { drain(&mut subscriber, end).await });
                         }
                         while let Some(events) = open.join_next().await {

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use kymo_event::Level;
 use parking_lot::Mutex;
 
-use crate::{ReaderInfo, Receipt, clock::Clock, counters::tally::Tally};
+use crate::{ReaderInfo, clock::Clock, counters::tally::Tally};
 
 mod names;
 mod pulse;
@@ -101,15 +101,15 @@ impl Numbers {
     }
 
     /// Counts what a batch had beside what was stored.
-    pub(crate) fn answered(&self, receipt: &Receipt, id_reused: u64) {
-        if receipt.duplicates.is_empty() && receipt.rejected.is_empty() && id_reused == 0 {
+    pub(crate) fn answered(&self, duplicates: usize, id_reused: u64, refused: &BTreeMap<&'static str, u64>) {
+        if duplicates == 0 && refused.is_empty() && id_reused == 0 {
             return;
         }
         let mut state = self.state.lock();
-        state.duplicates += receipt.duplicates.len() as u64;
+        state.duplicates += duplicates as u64;
         state.id_reused += id_reused;
-        for rejected in &receipt.rejected {
-            *state.rejected.entry(rejected.code).or_default() += 1;
+        for (code, count) in refused {
+            *state.rejected.entry(code).or_default() += count;
         }
     }
 

@@ -57,7 +57,7 @@ pub(crate) async fn page(
     request: HistoryRequest,
     filter: Filter,
 ) -> Result<HistoryPage, SubscribeError> {
-    let mut paging = Paging::new(hub, &request, filter)?;
+    let mut paging = Paging::new(hub, &request, filter).await?;
     let deadline = Instant::now() + PAGE_TIME_MAX;
     while !paging.finished {
         if Instant::now() >= deadline {
@@ -87,14 +87,14 @@ struct Paging {
 }
 
 impl Paging {
-    fn new(hub: &Shared, request: &HistoryRequest, filter: Filter) -> Result<Self, ReadError> {
+    async fn new(hub: &Shared, request: &HistoryRequest, filter: Filter) -> Result<Self, ReadError> {
         let (low, opening) = match &request.from {
-            Some(from) => hub.begin(from)?,
+            Some(from) => hub.begin(from).await?,
             None => (hub.ledger.first(), None),
         };
         let end = hub.end();
         let high = match &request.to {
-            Some(to) => hub.resolve(to)?.min(end),
+            Some(to) => hub.resolve(to).await?.min(end),
             None => end,
         };
         Ok(Self {

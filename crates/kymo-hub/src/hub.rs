@@ -61,15 +61,15 @@ impl Hub {
         self.shared.notes.say(event);
     }
 
-    /// A reader.
-    pub fn subscribe(
+    /// A reader. Waits only to find where a time is.
+    pub async fn subscribe(
         &self,
         request: SubscribeRequest,
         principal: &Principal,
     ) -> Result<Subscriber, SubscribeError> {
         let hub = &self.shared;
         hub.may_read(principal)?;
-        let (next, opening) = hub.begin(&request.from)?;
+        let (next, opening) = hub.begin(&request.from).await?;
         let filter = effective(principal, &request.channels, &request.filter);
         let feed = hub.feeds.join(filter, request.encoder);
         let cursor = next.get() - 1;
@@ -93,8 +93,8 @@ impl Hub {
     }
 
     /// Resolves `from`/`to` to a seq: times mean `recorded`.
-    pub fn resolve(&self, from: &From) -> Result<Seq, ReadError> {
-        self.shared.resolve(from)
+    pub async fn resolve(&self, from: &From) -> Result<Seq, ReadError> {
+        self.shared.resolve(from).await
     }
 
     /// Numbers of this moment.

@@ -3,7 +3,7 @@
 //! A record is parsed straight into the batch; nothing is allocated per event. What repeats something stored is found
 //! at commit (`ids`), where it may have to wait for another batch or for the disk.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use kymo_event::{
     Batch, Event, RawJson, Record, Refusal,
@@ -12,9 +12,8 @@ use kymo_event::{
 
 use crate::{Principal, Rejected, counters::tally::Tally, shared::Shared};
 
-/// Records of a request that may be refused. Each refusal is larger than the record may be, so a request of nothing
-/// but faults is not looked at to its end.
-const REJECTED_MAX: usize = 1_000;
+/// Refusals that are listed in a receipt; the rest are counted, because each is larger than its record may be.
+const LISTED_MAX: usize = 1_000;
 
 mod commit;
 mod judge;
@@ -32,6 +31,9 @@ pub struct Intake {
     /// Bytes as they came in.
     received: usize,
     rejected: Vec<Rejected>,
+    rejected_more: usize,
+    /// All that were refused, by code.
+    refused: BTreeMap<&'static str, u64>,
 }
 
 impl Intake {
@@ -46,6 +48,8 @@ impl Intake {
             with_id: 0,
             received: 0,
             rejected: Vec::new(),
+            rejected_more: 0,
+            refused: BTreeMap::new(),
         }
     }
 
@@ -58,16 +62,9 @@ impl Intake {
         }
     }
 
-    /// Whether it looks at nothing more, because too much was refused: leave the loop and commit.
-    #[must_use]
-    pub fn is_full(&self) -> bool {
-        self.rejected.len() > REJECTED_MAX
-    }
-
     /// Takes a record as it was cut from the body, in the named dialect or the one it is detected to be in.
     pub fn take(&mut self, record: Record<'_>, dialect: Option<&'static dyn Dialect>) {
         match record.value {
-            _ if self.is_full() => {}
             Ok(value) => self.read(record.index, Some(record.byte), value, dialect),
             Err(refusal) => self.refuse(record.index, refusal),
         }
@@ -76,16 +73,11 @@ impl Intake {
     /// Reads a JSON record in its detected dialect (or the named one) and admits it. Bytes in refusals count from the
     /// record; [`Intake::take`] counts from the body.
     pub fn record(&mut self, index: usize, record: RawJson<'_>, dialect: Option<&'static dyn Dialect>) {
-        if !self.is_full() {
-            self.read(index, None, record, dialect);
-        }
+        self.read(index, None, record, dialect);
     }
 
     /// Admits an event that a source or dialect made.
     pub fn event(&mut self, index: usize, event: Event<'_>) {
-        if self.is_full() {
-            return;
-        }
         if let Err(refusal) = self.admit(index, event, None) {
             self.refuse(index, refusal);
         }
@@ -93,19 +85,18 @@ impl Intake {
 
     /// Notes a record that was refused before it got here.
     pub fn refuse(&mut self, index: usize, refusal: Refusal) {
-        match self.rejected.len() {
-            ..REJECTED_MAX => self.rejected.push(Rejected::new(index, refusal)),
-            REJECTED_MAX => self
-                .rejected
-                .push(Rejected::new(index, judge::too_many(REJECTED_MAX))),
-            _ => {}
+        *self.refused.entry(refusal.code).or_default() += 1;
+        if self.rejected.len() < LISTED_MAX {
+            self.rejected.push(Rejected::new(index, refusal));
+        } else {
+            self.rejected_more += 1;
         }
     }
 
     /// How many records so far.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.batch.len() + self.rejected.len()
+        self.batch.len() + self.rejected.len() + self.rejected_more
     }
 
     /// Whether there was none.

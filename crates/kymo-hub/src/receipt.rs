@@ -16,8 +16,16 @@ pub struct Receipt {
     pub durability: Durability,
     /// Known already, by rising index.
     pub duplicates: Vec<Duplicate>,
-    /// Not taken, by rising index.
+    /// Not taken, by rising index; the first thousand.
     pub rejected: Vec<Rejected>,
+    /// Not taken either, and not listed.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub rejected_more: usize,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // serde asks for a reference
+fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 /// A record that was stored before.

@@ -124,9 +124,9 @@ impl Shared {
     }
 
     /// The first seq to be looked at, and the gap to be told before.
-    pub(crate) fn begin(&self, from: &From) -> Result<(Seq, Option<Gap>), ReadError> {
+    pub(crate) async fn begin(&self, from: &From) -> Result<(Seq, Option<Gap>), ReadError> {
         let From::Seq(asked, ledger) = from else {
-            return Ok((self.resolve(from)?, None));
+            return Ok((self.resolve(from).await?, None));
         };
         let gap = |first: Seq, lost, reason| Gap {
             asked: *asked,
@@ -148,16 +148,21 @@ impl Shared {
     }
 
     /// The seq a beginning or an end means: times mean `recorded`.
-    pub(crate) fn resolve(&self, from: &From) -> Result<Seq, ReadError> {
+    pub(crate) async fn resolve(&self, from: &From) -> Result<Seq, ReadError> {
         match from {
             From::Now => Ok(self.end()),
             From::Start => Ok(self.ledger.first()),
             From::Seq(seq, _) => Ok(*seq),
-            From::Ago(micros) => self
-                .ledger
-                .seq_at(Micros(self.clock.now().0.saturating_sub(*micros))),
-            From::Time(time) => self.ledger.seq_at(*time),
+            From::Ago(micros) => {
+                self.seq_at(Micros(self.clock.now().0.saturating_sub(*micros)))
+                    .await
+            }
+            From::Time(time) => self.seq_at(*time).await,
         }
+    }
+
+    async fn seq_at(&self, time: Micros) -> Result<Seq, ReadError> {
+        self.catchup.read(move |ledger| ledger.seq_at(time)).await
     }
 
     /// The seq after the newest durable one.

@@ -2,8 +2,8 @@
 mod common;
 
 use common::*;
-use kymo_event::{LedgerId, Seq};
-use kymo_hub::{Delivery, From, HubSettings};
+use kymo_event::{Filter, LedgerId, Seq};
+use kymo_hub::{Delivery, From, HubSettings, Principal, SubscribeRequest};
 use kymo_ledger::{Gap, GapReason, LedgerSettings};
 
 fn seq(value: u64) -> Seq {
@@ -291,4 +291,24 @@ async fn damage_is_told_and_costs_only_itself() {
     assert_eq!((gaps[0].reason, gaps[0].lost), (GapReason::Damaged, 1));
     let lost = gaps[0].asked.get();
     assert!(got.into_iter().eq((1..=8_192).filter(|at| *at != lost)));
+}
+
+#[tokio::test]
+async fn from_a_time_begins_with_what_was_recorded_since() {
+    let hub = TempHub::new();
+    hub.fill(3).await;
+    for (ago, first) in [(3_600_000_000, 1), (-3_600_000_000, 4)] {
+        let request = SubscribeRequest {
+            filter: Filter::all(),
+            channels: vec![],
+            from: From::Ago(ago),
+            encoder: std::sync::Arc::new(Seqs),
+        };
+        let subscriber = hub
+            .hub
+            .subscribe(request, &Principal::owner())
+            .await
+            .expect("it may read");
+        assert_eq!(subscriber.from(), seq(first));
+    }
 }

@@ -202,7 +202,7 @@ async fn times_mean_when_an_event_was_recorded() {
     )
     .await;
     assert_eq!(seqs_of(&recent), [1, 2]);
-    let future = hub.hub.resolve(&From::Ago(-hour)).expect("a seq");
+    let future = hub.hub.resolve(&From::Ago(-hour)).await.expect("a seq");
     assert_eq!(future, seq(3), "after the newest");
     let before = page(
         &hub,

@@ -98,7 +98,7 @@ pub(crate) async fn follow(
         from: from(&params, &headers)?,
         encoder: Arc::new(Frames::sse(params.dialect()?, ledger.clone())),
     };
-    let subscriber = hub.subscribe(request, &caller.principal)?;
+    let subscriber = hub.subscribe(request, &caller.principal).await?;
     let first = greeting(&ledger, &subscriber, hub.ledger().head());
     let follower = Follower {
         _open: app.counts.streams.enter(),

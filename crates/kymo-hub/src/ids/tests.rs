@@ -1,3 +1,5 @@
+//! What the table of ids knows, loses and never loses.
+
 use proptest::prelude::*;
 
 use super::*;

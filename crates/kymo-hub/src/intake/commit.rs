@@ -29,11 +29,12 @@ impl Intake {
         }
         let hub = Arc::clone(&self.hub);
         let door = self.door;
-        let (batch, repeats) = self.find_repeats().await;
+        let (mut batch, repeats) = self.find_repeats().await;
         let reused = repeats.reused;
+        let refused = std::mem::take(&mut batch.refused);
         let result = batch.append(repeats).await;
         match &result {
-            Ok(receipt) => hub.numbers.answered(receipt, reused),
+            Ok(receipt) => hub.numbers.answered(receipt.duplicates.len(), reused, &refused),
             Err(error) => tracing::debug!(door, %error, "a batch was not taken"),
         }
         result
@@ -143,6 +144,7 @@ impl Intake {
             durability: self.hub.durability(appended),
             duplicates,
             rejected: self.rejected,
+            rejected_more: self.rejected_more,
         }
     }
 }

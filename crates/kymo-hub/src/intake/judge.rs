@@ -106,13 +106,3 @@ pub(super) fn rate_limited(source: &str, limit: u32) -> Refusal {
         format!("source \"{source}\" is over its {limit} events a second: send again later, or fewer"),
     )
 }
-
-/// The last refusal of a request of which too much was refused, in place of that of the record it stands at.
-pub(super) fn too_many(refused: usize) -> Refusal {
-    Refusal::new(
-        "too_many_refused",
-        format!(
-            "{refused} records before this one were refused: nothing from here on was looked at or stored; mend them and send this record and all behind it again"
-        ),
-    )
-}

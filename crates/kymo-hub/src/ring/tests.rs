@@ -1,3 +1,5 @@
+//! The ring from outside: frames, sharing, bounds.
+
 use std::sync::atomic::AtomicUsize;
 
 use kymo_event::{Batch, Event, Filter, LineView, Micros, write_line};

@@ -3,7 +3,11 @@
 
 mod flaky;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
 
 use kymo_event::{Batch, Event, Filter, LineView, Seq};
 use kymo_hub::{
@@ -151,6 +155,7 @@ pub async fn publish(
     intake.commit().await
 }
 
+/// Subscribes from anywhere but a time, which takes no waiting.
 pub fn subscribe(hub: &Hub, filter: &str, from: From) -> Subscriber {
     let request = SubscribeRequest {
         filter: Filter::parse(filter).expect("a filter"),
@@ -158,8 +163,12 @@ pub fn subscribe(hub: &Hub, filter: &str, from: From) -> Subscriber {
         from,
         encoder: Arc::new(Seqs),
     };
-    hub.subscribe(request, &Principal::owner())
-        .expect("the owner may read")
+    let principal = Principal::owner();
+    let subscriber = std::pin::pin!(hub.subscribe(request, &principal));
+    match subscriber.poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(subscriber) => subscriber.expect("the owner may read"),
+        Poll::Pending => panic!("only a time must be looked for"),
+    }
 }
 
 /// Writes each event's seq, separated by spaces.

@@ -140,6 +140,7 @@ mod tests {
                 code: "invalid_json",
                 message: "no".into(),
             }],
+            rejected_more: 0,
         };
         let rejected = json!([{"index":1,"byte":9,"code":"invalid_json","message":"no"}]);
         assert_eq!(

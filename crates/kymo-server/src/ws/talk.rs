@@ -156,7 +156,7 @@ impl Talk {
                 Ok(())
             }
             Op::Emit(emit) => self.emit(message.echo("ref"), emit).await,
-            Op::Subscribe(subscribe) => self.subscribe(*subscribe),
+            Op::Subscribe(subscribe) => self.subscribe(*subscribe).await,
             Op::Unsubscribe { sub } => self.unsubscribe(&sub),
         };
         done.or_else(|error| self.refuse_or_end(about, &error))
@@ -223,8 +223,8 @@ impl Talk {
         Ok(())
     }
 
-    fn subscribe(&mut self, subscribe: Subscribe) -> Result<(), ApiError> {
-        let caller = self.caller()?;
+    async fn subscribe(&mut self, subscribe: Subscribe) -> Result<(), ApiError> {
+        let caller = Arc::clone(self.caller()?);
         caller.needs(Scope::Read)?;
         let sub = subscribe.sub;
         self.feeds.check(&sub)?;
@@ -235,7 +235,7 @@ impl Talk {
             from: subscribe.from,
             encoder: Arc::new(Frames::websocket(subscribe.dialect, hub.ledger().id())),
         };
-        let subscriber = hub.subscribe(request, &caller.principal)?;
+        let subscriber = hub.subscribe(request, &caller.principal).await?;
         let head = hub.ledger().head();
         let subscriber = self.feeds.add(sub, subscriber)?;
         self.outbox
