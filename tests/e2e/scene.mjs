@@ -58,8 +58,8 @@ export class Project {
   remove = (name) => rm(this.file(name));
 
   git(...args) {
-    const author = { GIT_AUTHOR_NAME: "Robin", GIT_AUTHOR_EMAIL: "robin@example.org" };
-    const committer = { GIT_COMMITTER_NAME: "Robin", GIT_COMMITTER_EMAIL: "robin@example.org" };
+    const author = { GIT_AUTHOR_NAME: "planner", GIT_AUTHOR_EMAIL: "planner@example.org" };
+    const committer = { GIT_COMMITTER_NAME: "planner", GIT_COMMITTER_EMAIL: "planner@example.org" };
     const env = { ...process.env, ...author, ...committer, GIT_CONFIG_GLOBAL: "/dev/null" };
     return promisify(execFile)("git", args, { cwd: this.folder, env });
   }
