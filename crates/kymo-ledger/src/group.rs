@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use kymo_event::{Micros, Seq, write_line};
 
-use crate::{Lines, buffers::Buffers, queue::Pending, settings::BLOCK_EVENTS};
+use crate::{Lines, buffers::Buffers, queue::Pending, segment::End, settings::BLOCK_EVENTS};
 
 /// Where a group leaves one segment for a new one: after this many lines and bytes of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +22,12 @@ pub(crate) struct Group {
 /// Room that the writer's own keys take in a line, at most.
 const ADDED_BYTES: usize =
     r#"{"seq":18446744073709551615,"recorded":"","crc":"00000000"}"#.len() + Micros::TEXT_LEN + 1;
+
+/// Whether a segment that ends here is complete: at the first block end at or above `segment_bytes_max`, whoever writes
+/// it and however it was grouped.
+pub(crate) fn is_full(end: End, segment_bytes_max: u64) -> bool {
+    end.last.is_multiple_of(BLOCK_EVENTS) && end.bytes >= segment_bytes_max
+}
 
 /// Makes the group that begins at `first`, in a segment of `segment_bytes`. A segment is full at the first block end
 /// at or above `segment_bytes_max`, whoever writes it and however it was grouped.
@@ -46,7 +52,11 @@ pub(crate) fn build(
         write_line(&mut bytes, seq, &recorded, body);
         ends.push(u32::try_from(bytes.len()).expect("a group is far smaller than 4 GiB"));
         segment_bytes += (bytes.len() - start) as u64;
-        if seq.get().is_multiple_of(BLOCK_EVENTS) && segment_bytes >= segment_bytes_max {
+        let end = End {
+            last: seq.get(),
+            bytes: segment_bytes,
+        };
+        if is_full(end, segment_bytes_max) {
             rolls.push(Roll {
                 lines: ends.len(),
                 bytes: bytes.len(),

@@ -91,7 +91,11 @@ impl Ledger {
         if let Err(error) = retention::sweep(&*disk, &folder, identity.kept().from) {
             tracing::warn!(%error, "retired segments could not be removed");
         }
-        let opened = open::segments(&disk, &folder, &identity, &notices)?;
+        // What is seen now must be what is there after a crash: a removed segment that came back would cut off what is
+        // about to be written before it.
+        disk.sync_dir(folder.ledger())
+            .map_err(OpenError::io(folder.ledger()))?;
+        let opened = open::segments(&disk, &folder, &identity, settings.segment_bytes_max, &notices)?;
         recover::rename_if_behind(&*disk, &folder, &mut identity, opened.segments.head(), &notices)?;
         let core = Arc::new(Core {
             disk,

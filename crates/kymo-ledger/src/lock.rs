@@ -63,11 +63,15 @@ pub(crate) fn take(disk: &dyn Disk, folder: &Folder) -> Result<Lock, OpenError> 
     })
 }
 
-// Not synced: after a crash of the machine nobody holds the lock.
+// Not synced: after a crash of the machine nobody holds the lock. Written in place: a folder that does not change
+// needs no time to be synced.
 fn write_pid(disk: &dyn Disk, folder: &Folder) -> io::Result<()> {
     let path = folder.pid();
-    disk::remove_if_there(disk, &path)?;
-    let file = disk.open(&path, Access::New)?;
+    let file = match disk.open(&path, Access::Write) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => disk.open(&path, Access::New)?,
+        file => file?,
+    };
+    file.set_len(0)?;
     disk::write_full(&*file, std::process::id().to_string().as_bytes(), 0)
 }
 

@@ -11,6 +11,7 @@ use crate::{
     chain::Chain,
     disk::{self, Access, Disk},
     folder::{Folder, Identity, SegmentFiles},
+    group,
     index::{self, Index, IndexBuilder, IndexBytes, Names, Records},
     notices::Notices,
     recover::{self, Known},
@@ -33,6 +34,7 @@ pub(crate) fn segments(
     disk: &Arc<dyn Disk>,
     folder: &Folder,
     identity: &Identity,
+    segment_bytes_max: u64,
     notices: &Notices,
 ) -> Result<Opened, OpenError> {
     let (segments, last) = earlier(disk, folder, identity)?;
@@ -48,6 +50,12 @@ pub(crate) fn segments(
         }
         Some(last) => open_last(disk, folder, &last, notices, &mut opened)?,
         None => {}
+    }
+    if let Some(full) = opened
+        .current
+        .take_if(|current| group::is_full(current.end, segment_bytes_max))
+    {
+        full.segment.complete();
     }
     Ok(opened)
 }
@@ -196,7 +204,13 @@ pub(crate) fn segments_to_read(
     }
     if tail.end.last >= last.first {
         let segment = Segment::new(disk.clone(), folder.clone(), last.first, tail.end);
-        segment.set_growing(index);
+        let stored = segment
+            .stored_summary()
+            .map_err(OpenError::io(segment.index_path()))?;
+        match stored.is_some_and(|summary| summary.last == tail.end.last) {
+            true => segment.complete(),
+            false => segment.set_growing(index),
+        }
         segments.add(Arc::new(segment));
         segments.publish(tail.end.last);
     }

@@ -239,13 +239,21 @@ impl Segment {
         if !self.is_complete() {
             return Ok(None);
         }
+        let stored = self.stored_summary()?;
+        if let Some(summary) = stored {
+            let _ = self.summary.set(summary);
+        }
+        Ok(stored)
+    }
+
+    /// The same as it stands at the end of the index file, whatever has happened to the segment since.
+    pub(crate) fn stored_summary(&self) -> io::Result<Option<SegmentSummary>> {
         let Some(bytes) = self.open_index()? else {
             return Ok(None);
         };
         let summary = trailer(&bytes)?.filter(|summary| self.fits(summary));
-        if let Some(summary) = summary {
+        if summary.is_some() {
             self.set_index_size(bytes.len()?);
-            let _ = self.summary.set(summary);
         }
         Ok(summary)
     }

@@ -173,6 +173,16 @@ fn segments_roll_at_block_ends_and_read_as_one() {
 }
 
 #[test]
+fn a_full_segment_stays_full_when_the_ledger_is_opened_again() {
+    let ledger = TempLedger::with_segments_of(1);
+    ledger.fill(1024);
+    let ledger = ledger.reopen();
+    ledger.fill(10);
+    assert_eq!(ledger.segments(), [1, 1025]);
+    assert_eq!(ledger.seqs(), (1..=1034).collect::<Vec<_>>());
+}
+
+#[test]
 fn segments_are_the_same_however_the_events_were_grouped() {
     let (one, other) = (
         TempLedger::with_segments_of(100_000),
