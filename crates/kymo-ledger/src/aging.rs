@@ -29,7 +29,10 @@ pub(crate) fn compress(core: &Core) -> io::Result<()> {
         };
         let age = core.clock.now().0.saturating_sub(summary.time_max) / 1_000_000;
         if age > i64::try_from(limit).unwrap_or(i64::MAX) && !segment.is_compressed() {
-            compress_one(core, segment)?;
+            // What is the matter with one segment is no matter of the others.
+            if let Err(error) = compress_one(core, segment) {
+                tracing::warn!(segment = segment.first, %error, "a segment could not be compressed");
+            }
         }
     }
     Ok(())

@@ -21,6 +21,8 @@ const FRAME_BYTES_MAX: u64 = 4 << 20;
 // Decompressed frames that are kept for the next reader.
 const KEPT_FRAMES: usize = 4;
 
+// The head of a zstd frame is at most this long.
+const FRAME_HEAD_MAX: usize = 18;
 const SKIPPABLE: u32 = 0x184D_2A5E;
 const SEEKABLE: u32 = 0x8F92_EAB1;
 const TABLE_FOOTER: usize = 9;
@@ -96,8 +98,8 @@ pub(crate) struct Compressed {
 impl Compressed {
     pub(crate) fn open(file: Arc<dyn DiskFile>) -> io::Result<Self> {
         let frames = match read_table(&*file)? {
-            Some(frames) => frames,
-            None => frames_themselves(&*file)?,
+            Some(frames) if agree(&*file, &frames)? => frames,
+            _ => frames_themselves(&*file)?,
         };
         Ok(Self {
             file,
@@ -170,6 +172,21 @@ fn read_table(file: &dyn DiskFile) -> io::Result<Option<Vec<Frame>>> {
         frames.add(packed, bytes);
     }
     Ok((framed && frames.packed_at == table_at).then_some(frames.all))
+}
+
+/// Whether every frame is as large as the table says: a table has no checksum, and one wrong size would shift all that
+/// follows.
+fn agree(file: &dyn DiskFile, frames: &[Frame]) -> io::Result<bool> {
+    let mut head = Vec::new();
+    for frame in frames {
+        head.clear();
+        disk::read_full(file, &mut head, frame.packed_at, FRAME_HEAD_MAX)?;
+        let size = zstd_safe::get_frame_content_size(&head);
+        if !matches!(size, Ok(Some(bytes)) if bytes == u64::from(frame.bytes) && bytes <= FRAME_BYTES_MAX) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// The frames as they say of themselves, one after another, up to the first that cannot be read.

@@ -18,6 +18,7 @@ use crate::{
     ReadError, Reader, SystemClock, aging,
     core::Core,
     disk::{Disk, RealDisk},
+    find_ids,
     folder::{Folder, Identity},
     indexer::{Feed, Indexer},
     lock::{self, Lock},
@@ -194,7 +195,7 @@ impl Ledger {
     /// Newest `count` idempotency keys with their seqs, from the sidecars (plus the unindexed tail), oldest first.
     #[must_use]
     pub fn recent_ids(&self, count: usize) -> Vec<(IdKey, Seq)> {
-        lookups::recent_ids(&self.core().source(), count).unwrap_or_else(|error| {
+        find_ids::recent_ids(&self.core().source(), count).unwrap_or_else(|error| {
             tracing::error!(%error, "ids could not be read; repeats of older events may be stored again");
             Vec::new()
         })
@@ -210,10 +211,10 @@ impl Ledger {
             .collect()
     }
 
-    /// The same for many keys at once, which costs little more than for one.
+    /// The same for many keys at once, which costs little more than for one. Of each key the newest few.
     #[must_use]
     pub fn find_ids(&self, keys: &[IdKey], before: Seq) -> Vec<(IdKey, Seq)> {
-        lookups::find_ids(&self.core().source(), keys, before).unwrap_or_else(|error| {
+        find_ids::find_ids(&self.core().source(), keys, before).unwrap_or_else(|error| {
             tracing::error!(%error, "ids could not be read; a repeat of an older event may be stored again");
             Vec::new()
         })

@@ -14,6 +14,7 @@ mod compress;
 mod core;
 pub mod disk;
 mod errors;
+mod find_ids;
 mod folder;
 mod gaps;
 mod group;

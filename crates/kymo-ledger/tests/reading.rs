@@ -234,6 +234,25 @@ fn an_id_is_found_wherever_it_is() {
 }
 
 #[test]
+fn an_id_used_again_and_again_gives_only_the_newest_few_places() {
+    let ledger = TempLedger::with_segments_of(200_000);
+    for _ in 0..5 {
+        let mut batch = kymo_event::Batch::default();
+        for _ in 0..700 {
+            let mut event = Event::new("same", "test");
+            event.id = Some("always".into());
+            batch.push(&event);
+        }
+        ledger.append(batch).unwrap();
+    }
+    let key = IdKey::of("test", "always");
+    let newest: Vec<_> = (3485..=3500).map(|n| (key, seq(n))).collect();
+    assert_eq!(ledger.ledger.find_ids(&[key, key], seq(9999)), newest);
+    let older: Vec<_> = (984..1000).map(|n| (key, seq(n))).collect();
+    assert_eq!(ledger.ledger.find_ids(&[key], seq(1000)), older);
+}
+
+#[test]
 fn a_folder_is_read_beside_its_writer_and_after_it() {
     let ledger = TempLedger::with_segments_of(300_000);
     ledger.fill(2500);
