@@ -30,7 +30,7 @@ pub(crate) struct Cli {
 const AFTER_HELP: &str = "\
 Examples:
   kymo up                                   record this folder and open the page
-  kymo emit task.started task=demo step=1   emit an event
+  kymo emit task.started step=1 --task t1   emit an event
   kymo run -- npm test                      make any command visible
   kymo tail 'level:>=warn' --since 10m      follow what goes wrong
   kymo query type:file.* --by data.language count file changes by language

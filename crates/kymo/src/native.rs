@@ -15,9 +15,10 @@ pub(crate) fn json(event: &Event<'_>) -> String {
 /// Gives the event an identity and a moment of its own where the emitter gave none: it can then be sent again, or
 /// come by way of the spool, and is still stored once.
 pub(crate) fn make_sendable(event: &mut Event<'_>) {
-    if event.id.is_none() {
-        event.id = Some(Cow::Owned(new_id()));
+    if event.id.is_some() {
+        return; // a moment of ours would make the emitter's repeat of it another event
     }
+    event.id = Some(Cow::Owned(new_id()));
     if event.time.is_none() {
         event.time = Some(now());
     }

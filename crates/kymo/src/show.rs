@@ -86,10 +86,14 @@ pub(crate) fn describe(hole: &Hole) -> String {
         "ahead_of_ledger" => "beyond the end of the ledger",
         other => other,
     };
-    format!(
-        "gap: {} events from seq {} are missing, {why}; going on at seq {}",
-        hole.lost, hole.asked, hole.first
-    )
+    if hole.reason == "ahead_of_ledger" {
+        return format!("seq {} is {why}; going on at seq {}", hole.asked, hole.first);
+    }
+    let what = match hole.lost {
+        1 => format!("the event with seq {} is", hole.asked),
+        lost => format!("{lost} events from seq {} are", hole.asked),
+    };
+    format!("gap: {what} missing, {why}; going on at seq {}", hole.first)
 }
 
 /// How a level looks.
@@ -171,8 +175,13 @@ fn known(fields: &Map<String, Value>) -> Option<String> {
         ));
     }
     if let (Some(code), Some(took)) = (fields.get("exit_code"), number("duration_ms")) {
+        let how = match code {
+            Value::Null => number("signal").map_or("killed".to_owned(), |n| format!("killed by signal {n}")),
+            code => format!("exit {code}"),
+        };
+        // The outcome goes first: a long command is what a narrow terminal may cut.
         return Some(format!(
-            "{} → {code} in {took} ms",
+            "{how} in {took} ms: {}",
             text("command").unwrap_or_default()
         ));
     }

@@ -45,6 +45,7 @@ describe("a summary says", () => {
       { command: "npm test", exit_code: 1, duration_ms: 4187 },
       "$ npm test → exit 1 in 4.2 s",
     ],
+    ["process.exited", { command: "x", exit_code: null, signal: 9 }, "$ x → killed by signal 9"],
     ["process.exited", { command: "x", exit_code: null, signal: "SIGKILL" }, "$ x → killed by SIGKILL"],
     [
       "watch.started",

@@ -107,7 +107,8 @@ function writeOutput(data: Fields): Part[] | null {
 
 function writeExit(data: Fields): Part[] | null {
   const exit = number(data.exit_code);
-  const how = exit === null ? part("bad")(`killed by ${shown(data.signal ?? "a signal")}`) : null;
+  const signal = typeof data.signal === "number" ? `signal ${data.signal}` : shown(data.signal ?? "a signal");
+  const how = exit === null ? part("bad")(`killed by ${signal}`) : null;
   const code = exit === "0" ? part("good")("exit 0") : part("bad")(`exit ${exit}`);
   const took = typeof data.duration_ms === "number" ? dim(`in ${duration(data.duration_ms)}`) : null;
   return say(...(command(data) ?? []), dim("→"), how ?? code, took);

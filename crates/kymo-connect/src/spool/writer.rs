@@ -13,8 +13,9 @@ use serde_json::value::RawValue;
 use super::claims::is_still_at;
 use crate::clock;
 
-/// Appends events to this process's own spool file. Events get an id and a time here if they have none, so that they
-/// arrive once and say when they happened.
+/// Appends events to this process's own spool file. Events without an id get one here, and a time if they have none, so
+/// that they arrive once and say when they happened. An event with an id stays as it is: it may have been stored
+/// already, and with a time of ours it would be another one.
 pub struct SpoolWriter {
     path: PathBuf,
 }
@@ -89,7 +90,7 @@ fn sync_folder(path: &Path) -> io::Result<()> {
     }
 }
 
-/// The record with an `id` and a `time`; every other token stays as it is.
+/// The record with an `id`, and with a `time` where it had neither; every other token stays as it is.
 fn with_identity(record: &str) -> io::Result<String> {
     let invalid = |why: String| io::Error::new(io::ErrorKind::InvalidInput, why);
     if record.contains(['\n', '\r']) {
@@ -102,19 +103,17 @@ fn with_identity(record: &str) -> io::Result<String> {
             .iter()
             .any(|(name, value)| name == key && value.get() != "null")
     };
-    let (id, time) = (has("id"), has("time"));
-    if id && time {
+    if has("id") {
         return Ok(record.to_owned());
     }
+    let time = has("time");
     let mut fields = Vec::with_capacity(members.len() + 2);
-    if !id {
-        fields.push(format!(r#""id":"{}""#, clock::new_id()));
-    }
+    fields.push(format!(r#""id":"{}""#, clock::new_id()));
     if !time {
         fields.push(format!(r#""time":"{}""#, clock::now()));
     }
     for (name, value) in &members {
-        let absent = (name == "id" && !id) || (name == "time" && !time);
+        let absent = name == "id" || (name == "time" && !time);
         if !absent {
             fields.push(format!(
                 "{}:{}",
@@ -154,9 +153,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_event_with_id_and_time_is_written_token_for_token() {
-        let record = r#"{ "id" : "a", "time":"2026-02-14T19:01:23Z","type":"x","data":{"n":1.50e0} }"#;
-        assert_eq!(with_identity(record).unwrap(), record);
+    fn an_event_with_an_id_is_written_token_for_token_with_a_time_or_without() {
+        for record in [
+            r#"{ "id" : "a", "time":"2026-02-14T19:01:23Z","type":"x","data":{"n":1.50e0} }"#,
+            r#"{ "id" : "a", "type":"x","data":{"n":1.50e0} }"#,
+        ] {
+            assert_eq!(with_identity(record).unwrap(), record);
+        }
     }
 
     #[test]

@@ -25,13 +25,13 @@ mod stream;
 const EXAMPLES: &str = "\
 Examples:
   kymo emit hello
-  kymo emit task.started task=demo-001 step=1 --agent planner
+  kymo emit task.started step=1 --task demo-001 --agent planner
   kymo emit eval.done score=0.93 tags='[\"a\",\"b\"]' --level warn
   kymo emit note --data '{\"text\":\"anything that is JSON\"}'
   my-agent --events | kymo emit -        JSON lines from standard input
 
-Values that are JSON are taken as JSON, all others as text. When no server answers, events wait on disk and
-arrive once, later; that counts as done. Exit code 4: some were refused.";
+Values that are JSON are taken as JSON, all others as text. When no server answers, events wait
+on disk and arrive once, later; that counts as done. Exit code 4: some were refused.";
 
 /// Arguments of `emit`.
 #[derive(clap::Args, Debug)]
@@ -52,7 +52,7 @@ pub(crate) struct Args {
     /// The event's own id; the same again is not stored twice [default: a new one]
     #[arg(long, value_name = "ID")]
     id: Option<String>,
-    /// When it happened, RFC 3339 [default: now]
+    /// When it happened, RFC 3339 [default: now; with --id not said, so that a repeat is the same]
     #[arg(long, value_name = "TIME", value_parser = |text: &str| Micros::parse(text))]
     time: Option<Micros>,
     /// Which span
@@ -193,7 +193,8 @@ fn rejected_line(rejected: &crate::receipt::Rejected, is_stream: bool) -> String
 
 /// `key=value` as a member of an object.
 fn member(field: &str) -> Result<String, Failure> {
-    let (key, value) = field.split_once('=').ok_or_else(|| {
+    let named = field.split_once('=').filter(|(key, _)| !key.is_empty());
+    let (key, value) = named.ok_or_else(|| {
         Failure::usage(format!("`{field}` is no field"))
             .hint("write KEY=VALUE, or give the whole payload with --data JSON")
     })?;
@@ -296,5 +297,6 @@ mod tests {
         assert_eq!(member("eq=a=b").expect("good"), r#""eq":"a=b""#);
         assert_eq!(member("empty=").expect("good"), r#""empty":"""#);
         assert!(member("nothing").is_err());
+        assert!(member("=nameless").is_err());
     }
 }

@@ -28,7 +28,7 @@ Examples:
   kymo export --dialect cloudevents -o events.jsonl
   kymo export | zstd > archive.jsonl.zst
 
-`kymo import` reads it back.";
+`kymo import` reads it back, all but Kymo's own events: `kymo export -type:kymo.*` leaves them out.";
 
 /// Arguments of `export`.
 #[derive(clap::Args, Debug)]

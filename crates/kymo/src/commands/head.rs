@@ -8,7 +8,7 @@ const EXAMPLES: &str = "\
 Examples:
   kymo head                            18442:9f2c…
   kymo head > head                     keep it somewhere safe
-  kymo verify --against \"$(cat head)\"   later: is everything up to there unchanged";
+  kymo verify --against \"$(cat head)\"  later: is everything up to there unchanged";
 
 /// Arguments of `head`.
 #[derive(clap::Args, Debug)]

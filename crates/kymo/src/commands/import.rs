@@ -31,9 +31,10 @@ Examples:
   zstdcat archive.jsonl.zst | kymo import -
   kymo import events.jsonl --data DIR    into a folder, with or without a server
 
-Everything is marked as backfill: stored and shown, raising no alarm. Events without an id get one from the file's
-name and their place in it, so that importing a file again stores nothing twice. Refused lines are listed with their
-reason; the others are stored. Exit code 4: some were refused.";
+Everything is marked as backfill: stored and shown, raising no alarm. Events without an id get one
+from the file's name and their place in it, so that importing a file again stores nothing twice.
+Refused lines are listed with their reason; the others are stored. Of another ledger Kymo's own
+events (kymo.*) are refused. Exit code 4: some were refused.";
 
 /// Bytes of a line that are read at all; larger ones are refused without being held.
 const LINE_BYTES_MAX: usize = 32 << 20;

@@ -27,7 +27,8 @@ Examples:
   kymo replay session:3f2a --speed max --json
   kymo replay --since 1d --speed max --to http://127.0.0.1:7801
 
-With --to, copies are emitted: new ids, marked as backfill, and `ext.origin` says which ledger and seq each is of.";
+With --to, copies are emitted: new ids, marked as backfill, and `ext.origin` says which ledger and
+seq each is of.";
 
 /// Arguments of `replay`.
 #[derive(clap::Args, Debug)]

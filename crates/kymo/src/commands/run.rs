@@ -37,9 +37,11 @@ Examples:
   kymo run --agent planner --task demo-001 -- claude -p 'fix the tests'
   kymo run -- sh -c 'make 2>&1 | tee build.log'
 
-The command's output is a pipe to it; one that draws on the terminal wants --no-output, which leaves it the
-terminal. It sees KYMO_SESSION, KYMO_SPAN and where the hub is, so that `kymo emit` inside it belongs to
-it. Without a server everything waits on disk and arrives later. Exit code: the command's own; 128 + n after signal n;
+The command's output is a pipe to it; one that draws on the terminal wants --no-output, which
+leaves it the terminal. It sees KYMO_SESSION, KYMO_SPAN and where the hub is, so that `kymo emit`
+inside it belongs to it. Without a server everything waits on disk and arrives later.
+
+Exit code: the command's own; 128 + n after signal n;
 127 if it is not found, 126 if it cannot be executed.";
 
 /// Arguments of `run`.

@@ -89,8 +89,11 @@ fn show(printer: &mut Printer, url: &str, status: &Value, metrics: &Value) {
         row(
             "watching",
             format!(
-                "{folder} {DIM}{} directories{DIM:#}{problem}",
-                number(watch, "directories")
+                "{folder} {DIM}{}{DIM:#}{problem}",
+                match number(watch, "directories") {
+                    1 => "1 directory".to_owned(),
+                    count => format!("{} directories", indicatif::HumanCount(count)),
+                }
             ),
         );
     }

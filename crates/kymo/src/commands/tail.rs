@@ -25,7 +25,8 @@ Examples:
   kymo tail --since 10m --channels agent:planner
   kymo tail --json | jq .data              the ledger's own lines
 
-It goes on where it was after a lost connection or a restart of the server, and says so on standard error.";
+It goes on where it was after a lost connection or a restart of the server, and says so on
+standard error.";
 
 /// Arguments of `tail`.
 #[derive(clap::Args, Debug)]

@@ -15,10 +15,11 @@ use crate::{
 const EXAMPLES: &str = "\
 Examples:
   kymo verify                          is everything as it was written
-  kymo verify --against \"$(cat head)\"   and is it what `kymo head` said back then
+  kymo verify --against \"$(cat head)\"  and is it what `kymo head` said back then
   kymo verify --json
 
-Exit code 5: damage was found, or the ledger differs from the head. It works with and without a running server.";
+Exit code 5: damage was found, or the ledger differs from the head. It works with and without a
+running server.";
 
 /// Arguments of `verify`.
 #[derive(clap::Args, Debug)]

@@ -97,6 +97,26 @@ fn the_receipt_is_json_for_scripts_and_the_same_id_again_is_known_already() {
 }
 
 #[test]
+fn an_id_of_the_emitters_makes_a_repeat_harmless_without_a_time_too() {
+    let home = Home::new();
+    let server = home.serve();
+    let first = home
+        .kymo(&["emit", "a", "x=1", "--id", "one", "--json"])
+        .good()
+        .json();
+    let again = home
+        .kymo(&["emit", "a", "x=1", "--id", "one", "--json"])
+        .good()
+        .json();
+    assert_eq!(again["duplicates"][0]["seq"], first["first"]);
+    let line = b"{\"type\":\"a\",\"id\":\"two\"}\n";
+    for _ in 0..2 {
+        home.kymo_with_input(&["emit", "-"], line).good();
+    }
+    assert_eq!(server.events("type:a").len(), 2);
+}
+
+#[test]
 fn json_lines_from_standard_input_are_stored_and_refused_line_by_line() {
     let home = Home::new();
     let server = home.serve();
