@@ -50,6 +50,14 @@ pub(crate) async fn login(
         return Ok(answers::SILENCE.into_response());
     }
     if !app.auth.codes.redeem(code, Instant::now()) {
+        // The same link again in the browser it let in, from its history or the terminal, leads where it led before.
+        if app.auth.require(&headers, Scope::Read).is_ok() {
+            let there = [
+                (header::LOCATION, HeaderValue::from_static("/")),
+                (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+            ];
+            return Ok((answers::ELSEWHERE, there).into_response());
+        }
         let status = ApiError::new("login_code_used", "").status();
         return Ok((status, page::POLICY, Html(include_str!("page/code_used.html"))).into_response());
     }

@@ -240,7 +240,10 @@ impl Client {
     fn unreachable(&self, cause: &ureq::Error) -> ClientError {
         ClientError::Unreachable {
             url: self.base.clone(),
-            cause: cause.to_string(),
+            cause: match cause {
+                ureq::Error::Io(cause) => cause.to_string(),
+                cause => cause.to_string(),
+            },
         }
     }
 

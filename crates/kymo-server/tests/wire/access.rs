@@ -261,6 +261,10 @@ async fn a_login_code_works_once_and_its_cookie_survives_a_restart() {
     let second = http::ask(server.addr, "GET", &path, &[], b"").await;
     assert_eq!((second.status, second.header("set-cookie")), (403, None));
     assert!(second.text().contains("used up"));
+    // In the browser that was let in it still leads to the page.
+    let known = http::ask(server.addr, "GET", &path, &[("cookie", &cookie)], b"").await;
+    assert_eq!((known.status, known.header("location")), (303, Some("/")));
+    assert_eq!(known.header("set-cookie"), None);
     let server = server.restart().await;
     let status = http::ask(server.addr, "GET", "/api/v1/status", &[("cookie", &cookie)], b"").await;
     assert_eq!(status.status, 200);

@@ -47,6 +47,9 @@ impl FromStr for Column {
         } else if let Some(rest) = name.strip_prefix("ext.") {
             What::Ext(path(rest))
         } else {
+            if let "data" | "ext" = name {
+                return Err(format!("name a field of it, such as {name}.tool"));
+            }
             let names = KEYS.iter().map(|(known, _)| *known);
             let known = names.clone().collect::<Vec<_>>().join(", ");
             return Err(match crate::settings::nearest(name, names) {

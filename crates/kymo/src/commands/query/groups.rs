@@ -6,8 +6,8 @@ use serde_json::json;
 use super::column::csv_cell;
 use crate::printer::{DIM, GOOD, Printer};
 
-/// Columns of the longest bar.
-const BAR: u64 = 30;
+/// Columns of the longest bar, where the terminal has them.
+const BAR: usize = 30;
 
 /// How counts are printed.
 pub(super) enum Form {
@@ -76,8 +76,10 @@ fn table(printer: &mut Printer, groups: &[(Option<String>, u64)]) {
         .unwrap_or(0)
         .min(60);
     let digits = most.to_string().len();
+    let room = Printer::columns().map_or(BAR, |columns| columns.saturating_sub(width + digits + 4));
+    let longest = room.min(BAR) as u64;
     for (value, count) in groups {
-        let bar = "█".repeat(usize::try_from((count * BAR).div_ceil(most.max(1))).unwrap_or(0));
+        let bar = "█".repeat(usize::try_from((count * longest).div_ceil(most.max(1))).unwrap_or(0));
         let style = if value.is_none() { DIM } else { GOOD };
         printer.line(format!(
             "{:<width$}  {count:>digits$}  {style}{bar}{style:#}",
