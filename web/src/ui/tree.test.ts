@@ -35,6 +35,7 @@ it("a bare value is one row", () => {
 // Engines without the source text of numbers (a proposal when this was written) show them as JavaScript has them.
 const keepsSource = parseExact("1e2") instanceof ExactNumber;
 if (!keepsSource) {
+  // biome-ignore lint/suspicious/noConsole: a test that is skipped says so
   console.info("skipped: exact numbers; this engine's JSON.parse does not hand out the source text");
 }
 
