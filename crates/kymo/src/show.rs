@@ -160,7 +160,18 @@ fn known(fields: &Map<String, Value>) -> Option<String> {
         });
     }
     if let (Some(from), Some(to)) = (text("from"), text("to").or_else(|| text("path"))) {
-        return Some(format!("{from} → {to}"));
+        let moved = match text("branch") {
+            Some(branch) if is_hash(&to) => format!("{branch} "),
+            _ => String::new(),
+        };
+        return Some(format!("{moved}{} → {}", short_hash(&from), short_hash(&to)));
+    }
+    if let (Some(name), Some(hash), None) = (
+        text("branch").or_else(|| text("tag")),
+        text("hash").filter(|hash| is_hash(hash)),
+        fields.get("subject"),
+    ) {
+        return Some(format!("{name} {}", short_hash(&hash)));
     }
     if let Some(path) = text("path") {
         let change = |sign: char, name: &str| {
@@ -188,6 +199,15 @@ fn known(fields: &Map<String, Value>) -> Option<String> {
     ["message", "subject", "command"]
         .iter()
         .find_map(|name| text(name))
+}
+
+/// Whether it is an object's whole name in git.
+fn is_hash(text: &str) -> bool {
+    matches!(text.len(), 40 | 64) && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+fn short_hash(text: &str) -> &str {
+    if is_hash(text) { &text[..7] } else { text }
 }
 
 /// `key=value key=value`; what is not plain text stays JSON.
@@ -220,4 +240,63 @@ fn cut(text: &str, columns: usize) -> String {
     let mut short: String = text.chars().take(columns - 1).collect();
     short.push('…');
     short
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn in_words(fields: &Value) -> Option<String> {
+        known(fields.as_object().expect("an object"))
+    }
+
+    #[test]
+    fn an_ended_command_says_its_outcome_first() {
+        let exited = json!({ "command": "npm test", "exit_code": 1, "duration_ms": 4187 });
+        assert_eq!(in_words(&exited).as_deref(), Some("exit 1 in 4187 ms: npm test"));
+        let killed = json!({ "command": "x", "exit_code": null, "signal": 9, "duration_ms": 2 });
+        assert_eq!(
+            in_words(&killed).as_deref(),
+            Some("killed by signal 9 in 2 ms: x")
+        );
+    }
+
+    #[test]
+    fn git_is_told_with_names_and_short_hashes() {
+        let (old, new) = ("a".repeat(40), "b".repeat(40));
+        let cases = [
+            (
+                json!({ "branch": "main", "from": old, "to": new }),
+                "main aaaaaaa → bbbbbbb",
+            ),
+            (
+                json!({ "branch": "topic", "from": "main", "to": "topic", "hash": new }),
+                "main → topic",
+            ),
+            (json!({ "tag": "v1", "hash": new }), "v1 bbbbbbb"),
+            (
+                json!({ "branch": "main", "hash": new, "subject": "Say why" }),
+                "Say why",
+            ),
+            (json!({ "from": "a.txt", "path": "b.txt" }), "a.txt → b.txt"),
+        ];
+        for (fields, words) in cases {
+            assert_eq!(in_words(&fields).as_deref(), Some(words), "{fields}");
+        }
+    }
+
+    #[test]
+    fn a_hole_is_told_as_what_it_is() {
+        let hole = |lost, reason: &str| Hole {
+            asked: 10,
+            first: 11,
+            lost,
+            reason: reason.to_owned(),
+        };
+        assert!(describe(&hole(1, "retention")).starts_with("gap: the event with seq 10 is missing"));
+        assert!(describe(&hole(2, "retention")).starts_with("gap: 2 events from seq 10 are missing"));
+        assert!(describe(&hole(9, "ahead_of_ledger")).starts_with("seq 10 is beyond the end of the ledger"));
+    }
 }

@@ -90,9 +90,12 @@ async fn watch(settings: WatchSettings, outbox: Outbox, is_named: bool) -> Resul
             .problem
             .map_or(String::new(), |problem| format!("; {problem}"));
         note(format!(
-            "watching {} ({} directories{problem})",
+            "watching {} ({}{problem})",
             status.folder.display(),
-            status.directories
+            match status.directories {
+                1 => "1 directory".to_owned(),
+                count => format!("{count} directories"),
+            }
         ));
     }
     signals.next().await;

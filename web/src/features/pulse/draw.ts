@@ -1,6 +1,7 @@
 /** Draws the pulse: stacked bars on a canvas, a few hundred rectangles a second. */
 import { PULSE_SECONDS, type Seconds, SILENCE } from "../../client/pulse";
 import { LEVELS } from "../../client/wire";
+import { grouped } from "../../events/clock";
 
 /** One bar: the second it begins at and its events by level. */
 export interface Bin {
@@ -113,7 +114,7 @@ function label(
 /** The scale in words; a bar may stand for several seconds. */
 function perSecond(ceiling: number, bins: readonly Bin[]): string {
   const seconds = PULSE_SECONDS / bins.length;
-  return seconds === 1 ? `${ceiling} a second` : `${ceiling} in ${seconds} s`;
+  return seconds === 1 ? `${grouped(ceiling)} a second` : `${grouped(ceiling)} in ${seconds} s`;
 }
 
 const total = ({ counts }: Bin): number => counts.reduce((sum, count) => sum + count, 0);
