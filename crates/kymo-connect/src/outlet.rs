@@ -68,23 +68,32 @@ impl HubOutlet {
         }
     }
 
-    /// Hands all of them over; what the rate limit holds back is handed over again until it passes.
+    /// Hands all of them over; what the rate limit holds back is handed over again until it passes, and what comes
+    /// after it waits, so that a source's events are stored in its order (warnings always pass).
     async fn deliver(&self, events: &[Event<'static>]) -> Result<Vec<Refused>, String> {
         let mut refused = Vec::new();
         let mut left: Vec<usize> = (0..events.len()).collect();
         loop {
-            let mut rejected = Vec::new();
+            let mut held_back = Vec::new();
+            let mut handed_over = 0;
             for part in left.chunks(BATCH_EVENTS_MAX) {
-                rejected.extend(self.commit(events, part).await?);
+                handed_over += part.len();
+                for rejected in self.commit(events, part).await? {
+                    if rejected.code == RATE_LIMITED {
+                        held_back.push(rejected.index);
+                    } else {
+                        refused.push(rejected.into());
+                    }
+                }
+                if !held_back.is_empty() {
+                    break;
+                }
             }
-            let (held_back, others): (Vec<_>, Vec<_>) = rejected
-                .into_iter()
-                .partition(|rejected| rejected.code == RATE_LIMITED);
-            refused.extend(others.into_iter().map(Refused::from));
             if held_back.is_empty() {
                 return Ok(refused);
             }
-            left = held_back.into_iter().map(|rejected| rejected.index).collect();
+            held_back.extend_from_slice(&left[handed_over..]);
+            left = held_back;
             tokio::time::sleep(RATE_WINDOW).await;
         }
     }

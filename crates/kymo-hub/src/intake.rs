@@ -3,7 +3,10 @@
 //! A record is parsed straight into the batch; nothing is allocated per event. What repeats something stored is found
 //! at commit (`ids`), where it may have to wait for another batch or for the disk.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use kymo_event::{
     Batch, Event, RawJson, Record, Refusal,
@@ -14,6 +17,10 @@ use crate::{Principal, Rejected, counters::tally::Tally, shared::Shared};
 
 /// Refusals that are listed in a receipt; the rest are counted, because each is larger than its record may be.
 const LISTED_MAX: usize = 1_000;
+
+/// What comes through this door lies on disk already: holding it back spares nobody, but one limited spool would block
+/// the others and start again from its beginning after every restart.
+const BACKLOG_DOOR: &str = "spool";
 
 mod commit;
 mod judge;
@@ -34,6 +41,8 @@ pub struct Intake {
     rejected_more: usize,
     /// All that were refused, by code.
     refused: BTreeMap<&'static str, u64>,
+    /// Sources that were over their rate in this request.
+    limited: BTreeSet<Box<str>>,
 }
 
 impl Intake {
@@ -50,6 +59,7 @@ impl Intake {
             rejected: Vec::new(),
             rejected_more: 0,
             refused: BTreeMap::new(),
+            limited: BTreeSet::new(),
         }
     }
 
@@ -137,7 +147,10 @@ impl Intake {
         judge::room(self.received, received.unwrap_or(0), limits)?;
         self.principal.bind(&mut event)?;
         if let Some(limit) = hub.rates.limit()
-            && !hub.rates.admit(&event.source, event.level, hub.clock.now())
+            && self.door != BACKLOG_DOOR
+            && !hub
+                .rates
+                .admit_in_order(&event.source, event.level, hub.clock.now(), &mut self.limited)
         {
             return Err(judge::rate_limited(&event.source, limit));
         }

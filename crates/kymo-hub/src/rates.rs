@@ -3,7 +3,7 @@
 //! Off by default. What is over the limit is refused and counted; warn and above always pass, because a flood must not
 //! hide its own cause.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use kymo_event::{Level, Micros};
 use parking_lot::Mutex;
@@ -59,6 +59,26 @@ impl Rates {
         let passes = state.bucket(source, limit, now).take(limit, now);
         if !passes {
             state.count_dropped(source);
+        }
+        passes
+    }
+
+    /// The same within a request, which keeps the sources that were limited in it: their allowance grows while the
+    /// request is read, and no later event may overtake one that has to be sent again.
+    pub(crate) fn admit_in_order(
+        &self,
+        source: &str,
+        level: Level,
+        now: Micros,
+        limited: &mut BTreeSet<Box<str>>,
+    ) -> bool {
+        if level < Level::Warn && limited.contains(source) {
+            self.state.lock().count_dropped(source);
+            return false;
+        }
+        let passes = self.admit(source, level, now);
+        if !passes {
+            limited.insert(source.into());
         }
         passes
     }
@@ -163,6 +183,20 @@ mod tests {
         admitted(&rates, "a", 5, 0);
         assert!(rates.admit("a", Level::Warn, Micros(0)));
         assert!(!rates.admit("a", Level::Info, Micros(0)));
+    }
+
+    #[test]
+    fn what_was_limited_in_a_request_is_not_overtaken_in_it() {
+        let rates = Rates::new(1);
+        let mut limited = BTreeSet::new();
+        let mut admit = |source, level, now| rates.admit_in_order(source, level, Micros(now), &mut limited);
+        assert!(admit("a", Level::Info, 0));
+        assert!(!admit("a", Level::Info, 0));
+        assert!(!admit("a", Level::Info, 2_000_000), "though there is room again");
+        assert!(admit("a", Level::Warn, 2_000_000));
+        assert!(admit("b", Level::Info, 2_000_000));
+        assert!(rates.admit_in_order("a", Level::Info, Micros(2_000_000), &mut BTreeSet::new()));
+        assert_eq!(rates.take_dropped().get("a"), Some(&2));
     }
 
     #[test]

@@ -16,7 +16,7 @@ pub struct HubSettings {
     pub catchup_reads_max: usize,
     /// Newest ids kept in memory for idempotency; older ones are looked up in the ledger.
     pub ids_max: usize,
-    /// Events per second and source; 0 = no limit. Warn and above always pass.
+    /// Events per second and source; 0 = no limit. Warn and above always pass, and so do spools that are taken up.
     pub rate_per_source: u32,
     /// Size limits.
     pub limits: Limits,

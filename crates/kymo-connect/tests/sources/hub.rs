@@ -55,6 +55,21 @@ async fn until(hub: &Hub, filter: &str, count: usize) -> Vec<Value> {
     }
 }
 
+/// Takes spools up until none is left.
+async fn take_up(spool: &Path, outlet: Arc<HubOutlet>) {
+    let stop = CancellationToken::new();
+    let taking = take_up_spools(spool, outlet, Duration::from_millis(10), stop.clone());
+    let gone = async {
+        while fs::read_dir(spool).unwrap().next().is_some() {
+            tokio::task::yield_now().await;
+        }
+        stop.cancel();
+    };
+    tokio::time::timeout(DEADLINE, async { tokio::join!(taking, gone) })
+        .await
+        .expect("taken up");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_happens_in_a_folder_is_in_the_ledger() {
     let ground = Ground::new();
@@ -95,17 +110,7 @@ async fn a_spool_that_is_read_twice_is_stored_once_and_what_is_refused_is_kept()
     // As after a crash between emitting and removing: the claim is there again.
     for _ in 0..2 {
         fs::write(spool.join("1-x.0198.taking"), lines).unwrap();
-        let stop = CancellationToken::new();
-        let taking = take_up_spools(&spool, outlet.clone(), Duration::from_millis(10), stop.clone());
-        let gone = async {
-            while fs::read_dir(&spool).unwrap().next().is_some() {
-                tokio::task::yield_now().await;
-            }
-            stop.cancel();
-        };
-        tokio::time::timeout(DEADLINE, async { tokio::join!(taking, gone) })
-            .await
-            .expect("taken up");
+        take_up(&spool, outlet.clone()).await;
     }
     assert_eq!(until(&hub, "type:a", 2).await.len(), 2);
     let refused = &until(&hub, "type:kymo.spool.refused", 1).await[0];
@@ -132,27 +137,62 @@ async fn a_closing_hub_says_so_and_a_refused_event_is_reported() {
     assert!(outlet.emit(vec![Event::new("late", "t")]).await.is_err());
 }
 
-#[tokio::test]
-async fn what_the_rate_limit_holds_back_is_stored_later_and_once() {
-    let data = tempfile::tempdir().unwrap();
+/// A hub that takes so many events a second of each source.
+fn hub_limited(data: &Path, rate_per_source: u32) -> Hub {
     let settings = HubSettings {
-        rate_per_source: 40,
+        rate_per_source,
         ..HubSettings::default()
     };
-    let hub = hub_with(data.path(), settings);
-    let outlet = HubOutlet::new(hub.clone(), "watch");
-    let burst = (0..100).map(|n| {
-        let mut event = Event::new("step", "busy");
-        event.data = Some(n.to_string().into());
-        event
-    });
-    assert_eq!(outlet.emit_each(burst.collect()).await, Ok(vec![]));
-    let stored = stored(&hub, "type:step").await;
-    let mut numbers: Vec<_> = stored
+    hub_with(data, settings)
+}
+
+/// Their data, in the order in which they are stored.
+async fn numbers(hub: &Hub, filter: &str) -> Vec<u64> {
+    let stored = stored(hub, filter).await;
+    stored
         .iter()
         .map(|event| event["data"].as_u64().unwrap())
-        .collect();
-    numbers.sort_unstable();
-    assert_eq!(numbers, (0..100).collect::<Vec<_>>());
+        .collect()
+}
+
+#[tokio::test]
+async fn what_the_rate_limit_holds_back_is_stored_later_in_order_and_once() {
+    // Within one batch, and over several.
+    for (rate, count) in [(40, 100), (400, 700)] {
+        let data = tempfile::tempdir().unwrap();
+        let hub = hub_limited(data.path(), rate);
+        let outlet = HubOutlet::new(hub.clone(), "watch");
+        let burst = (0..count).map(|n| {
+            let mut event = Event::new("step", "busy");
+            event.data = Some(n.to_string().into());
+            event
+        });
+        assert_eq!(outlet.emit_each(burst.collect()).await, Ok(vec![]));
+        assert_eq!(numbers(&hub, "type:step").await, (0..count).collect::<Vec<_>>());
+        hub.close().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_spool_is_not_held_back_by_the_rate_limit() {
+    let data = tempfile::tempdir().unwrap();
+    let hub = hub_limited(data.path(), 1);
+    let spool = data.path().join("spool");
+    fs::create_dir(&spool).unwrap();
+    for writer in ["1-x", "2-y"] {
+        let lines = (0..200).map(|n| format!("{{\"type\":\"a\",\"source\":\"{writer}\",\"data\":{n}}}\n"));
+        fs::write(
+            spool.join(format!("{writer}.0198.taking")),
+            lines.collect::<String>(),
+        )
+        .unwrap();
+    }
+    // At one a second this would take minutes.
+    take_up(&spool, Arc::new(HubOutlet::new(hub.clone(), "spool"))).await;
+    for writer in ["1-x", "2-y"] {
+        let filter = format!("type:a source:{writer}");
+        assert_eq!(numbers(&hub, &filter).await, (0..200).collect::<Vec<_>>());
+    }
+    assert!(stored(&hub, "type:kymo.spool.refused").await.is_empty());
     hub.close().await;
 }
