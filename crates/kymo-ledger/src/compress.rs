@@ -98,8 +98,12 @@ pub(crate) struct Compressed {
 impl Compressed {
     pub(crate) fn open(file: Arc<dyn DiskFile>) -> io::Result<Self> {
         let frames = match read_table(&*file)? {
-            Some(frames) if agree(&*file, &frames)? => frames,
-            _ => frames_themselves(&*file)?,
+            Some(frames) => corrected(&*file, &frames)?,
+            None => None,
+        };
+        let frames = match frames {
+            Some(frames) => frames,
+            None => frames_themselves(&*file)?,
         };
         Ok(Self {
             file,
@@ -174,19 +178,32 @@ fn read_table(file: &dyn DiskFile) -> io::Result<Option<Vec<Frame>>> {
     Ok((framed && frames.packed_at == table_at).then_some(frames.all))
 }
 
-/// Whether every frame is as large as the table says: a table has no checksum, and one wrong size would shift all that
-/// follows.
-fn agree(file: &dyn DiskFile, frames: &[Frame]) -> io::Result<bool> {
-    let mut head = Vec::new();
+/// The frames of the table, each as large as it is; `None` where the table cannot be.
+///
+/// A table has no checksum, and one wrong size would shift all that follows. A frame's head has none either, but its
+/// content does: where the two disagree, a frame that unpacks says how large it is, and one that does not is what is
+/// damaged, so that the table is right.
+fn corrected(file: &dyn DiskFile, frames: &[Frame]) -> io::Result<Option<Vec<Frame>>> {
+    let mut out = Frames::default();
+    let mut packed = Vec::new();
     for frame in frames {
-        head.clear();
-        disk::read_full(file, &mut head, frame.packed_at, FRAME_HEAD_MAX)?;
-        let size = zstd_safe::get_frame_content_size(&head);
-        if !matches!(size, Ok(Some(bytes)) if bytes == u64::from(frame.bytes) && bytes <= FRAME_BYTES_MAX) {
-            return Ok(false);
+        packed.clear();
+        disk::read_full(file, &mut packed, frame.packed_at, FRAME_HEAD_MAX)?;
+        let head = zstd_safe::get_frame_content_size(&packed);
+        let mut bytes = frame.bytes;
+        if !matches!(head, Ok(Some(said)) if said == u64::from(bytes)) {
+            packed.clear();
+            disk::read_full(file, &mut packed, frame.packed_at, frame.packed as usize)?;
+            if let Ok(content) = bulk::decompress(&packed, in_memory(FRAME_BYTES_MAX)) {
+                bytes = length(content.len());
+            }
         }
+        if u64::from(bytes) > FRAME_BYTES_MAX {
+            return Ok(None);
+        }
+        out.add(frame.packed, bytes);
     }
-    Ok(true)
+    Ok(Some(out.all))
 }
 
 /// The frames as they say of themselves, one after another, up to the first that cannot be read.

@@ -80,35 +80,39 @@ const KEYS_MANY: usize = 16;
 // One id used for very many events must not fill the memory.
 const SEQS_PER_KEY: usize = 16;
 
-/// The newest seqs below `before` that may have each of `keys`, a few for each, oldest first.
-pub(crate) fn find_ids(source: &Source, keys: &[IdKey], before: Seq) -> Result<Vec<(IdKey, Seq)>, ReadError> {
+/// The newest seqs below `before` that may have each of `keys`, a few for each, oldest first. A segment that cannot be
+/// read is passed over: what the others know still keeps repeats out.
+pub(crate) fn find_ids(source: &Source, keys: &[IdKey], before: Seq) -> Vec<(IdKey, Seq)> {
     let mut search = Search {
         before,
+        many: keys.len() >= KEYS_MANY,
         wanted: keys.iter().copied().collect(),
         counts: HashMap::new(),
         found: Vec::new(),
     };
     let all = source.segments.all();
     for segment in all.iter().rev().filter(|segment| segment.first < before.get()) {
-        let at = || ReadError::io(segment.index_path());
-        let index = source.segments.hold(segment).map_err(at())?;
-        let hold = keys.len() >= KEYS_MANY && source.segments.may_hold_ids(segment.first, &index);
-        let unindexed = behind(segment, &index.entries());
-        if unindexed < before.get() {
-            let mut tail = Vec::new();
-            unindexed_ids(source, segment, unindexed, |key, at| tail.push((key, at)))?;
-            tail.into_iter().rev().for_each(|(key, at)| search.meet(key, at));
+        if search.wanted.is_empty() {
+            break;
         }
-        search.blocks(&index, hold).map_err(at())?;
+        if let Err(error) = search.segment(source, segment) {
+            tracing::warn!(
+                segment = segment.first,
+                %error,
+                "ids of a segment could not be read; a repeat of one of its events may be stored again"
+            );
+        }
     }
     search.found.sort_unstable_by_key(|(_, at)| *at);
     search.found.dedup();
-    Ok(search.found)
+    search.found
 }
 
 /// A search from the newest event back.
 struct Search {
     before: Seq,
+    /// Whether so many keys were asked for that whole tables are worth their memory.
+    many: bool,
     /// Keys of which not enough is found yet.
     wanted: HashSet<IdKey>,
     counts: HashMap<IdKey, usize>,
@@ -116,6 +120,20 @@ struct Search {
 }
 
 impl Search {
+    fn segment(&mut self, source: &Source, segment: &Segment) -> Result<(), ReadError> {
+        let at = || ReadError::io(segment.index_path());
+        let index = source.segments.hold(segment).map_err(at())?;
+        let hold = self.many && source.segments.may_hold_ids(segment.first, &index);
+        let unindexed = behind(segment, &index.entries());
+        if unindexed < self.before.get() {
+            let mut tail = Vec::new();
+            let read = unindexed_ids(source, segment, unindexed, |key, at| tail.push((key, at)));
+            tail.into_iter().rev().for_each(|(key, at)| self.meet(key, at));
+            read?;
+        }
+        self.blocks(&index, hold).map_err(at())
+    }
+
     fn blocks(&mut self, index: &Index, hold: bool) -> io::Result<()> {
         let keys: Vec<IdKey> = self.wanted.iter().copied().collect();
         let mut candidates = index.blocks_with(&keys, hold)?;

@@ -214,10 +214,7 @@ impl Ledger {
     /// The same for many keys at once, which costs little more than for one. Of each key the newest few.
     #[must_use]
     pub fn find_ids(&self, keys: &[IdKey], before: Seq) -> Vec<(IdKey, Seq)> {
-        find_ids::find_ids(&self.core().source(), keys, before).unwrap_or_else(|error| {
-            tracing::error!(%error, "ids could not be read; a repeat of an older event may be stored again");
-            Vec::new()
-        })
+        find_ids::find_ids(&self.core().source(), keys, before)
     }
 
     /// Head seq, and the chain hash up to it, the partial last block included.

@@ -19,7 +19,7 @@ use crate::{
 /// Forgets what the settings say may go; [`sweep`] removes it.
 pub(crate) fn retire(core: &Core) -> io::Result<()> {
     let all = core.segments.all();
-    let going = going(core, &all)?;
+    let going = going(core, &all);
     let Some(last) = all.get(..going).and_then(<[_]>::last) else {
         return Ok(());
     };
@@ -65,14 +65,19 @@ pub(crate) fn sweep(disk: &dyn Disk, folder: &Folder, kept_from: u64) -> io::Res
     if gone { disk.sync_dir(ledger) } else { Ok(()) }
 }
 
-/// How many of the oldest segments may go.
-fn going(core: &Core, all: &[Arc<Segment>]) -> io::Result<usize> {
+/// How many of the oldest segments may go. One that cannot be judged stays, and all behind it: a ledger has no holes
+/// on purpose.
+fn going(core: &Core, all: &[Arc<Segment>]) -> usize {
     let settings = &core.settings;
     let now = core.clock.now().0;
     let mut size = core.segments.size();
     for (index, segment) in all.iter().enumerate() {
-        let Some(summary) = segment.summary()?.filter(|_| index + 1 < all.len()) else {
-            return Ok(index);
+        let summary = segment.summary().unwrap_or_else(|error| {
+            tracing::warn!(segment = segment.first, %error, "a segment's age could not be read; it stays");
+            None
+        });
+        let Some(summary) = summary.filter(|_| index + 1 < all.len()) else {
+            return index;
         };
         let age = now.saturating_sub(summary.time_max);
         let too_old = settings
@@ -80,9 +85,9 @@ fn going(core: &Core, all: &[Arc<Segment>]) -> io::Result<usize> {
             .is_some_and(|limit| age / 1_000_000 > i64::try_from(limit).unwrap_or(i64::MAX));
         let too_large = settings.retain_bytes.is_some_and(|limit| size > limit);
         if !(too_old || too_large) || segment.end().last >= core.needed_from() {
-            return Ok(index);
+            return index;
         }
         size -= segment.size();
     }
-    Ok(all.len())
+    all.len()
 }

@@ -5,15 +5,17 @@ mod support;
 use std::{
     fs,
     io::Read,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{
         Arc,
         atomic::{AtomicI64, Ordering},
     },
 };
 
-use kymo_event::{Filter, Micros, Seq};
-use kymo_ledger::{Chunk, Clock, Gap, GapReason, Ground, LedgerSettings, Notice, ReadOnly};
+use kymo_event::{Filter, IdKey, Micros, Seq};
+use kymo_ledger::{
+    Chunk, Clock, Gap, GapReason, Ground, LedgerSettings, Notice, ReadOnly, testing::FaultyDisk,
+};
 use support::{TempLedger, chunks, holes, lines, numbered, seq, seqs};
 
 #[derive(Default)]
@@ -31,8 +33,15 @@ impl Clock for HandClock {
     }
 }
 
-/// A ledger of several segments, a hundred seconds apart, and its clock.
+/// A ledger of several segments of a block, a hundred seconds apart, and its clock.
 fn aged(settings: LedgerSettings) -> (TempLedger, Arc<HandClock>, tempfile::TempDir) {
+    aged_in(LedgerSettings {
+        segment_bytes_max: 200_000,
+        ..settings
+    })
+}
+
+fn aged_in(settings: LedgerSettings) -> (TempLedger, Arc<HandClock>, tempfile::TempDir) {
     let clock = Arc::new(HandClock::default());
     clock.pass(1_700_000_000);
     let ground = Ground {
@@ -40,10 +49,6 @@ fn aged(settings: LedgerSettings) -> (TempLedger, Arc<HandClock>, tempfile::Temp
         ..Ground::default()
     };
     let folder = tempfile::tempdir().unwrap();
-    let settings = LedgerSettings {
-        segment_bytes_max: 200_000,
-        ..settings
-    };
     let ledger = TempLedger::on(ground, &folder.path().join(".kymo"), settings);
     for _ in 0..6 {
         ledger.fill(1024);
@@ -182,6 +187,133 @@ fn damage_in_a_compressed_segment_costs_no_more_than_its_block() {
         let report = outside.verify(None, &mut |_, _| {}).unwrap();
         assert_eq!(report.damage.is_empty(), lost == 0, "{:?}", report.damage);
     }
+}
+
+#[test]
+fn any_byte_of_a_frame_s_head_or_of_the_seek_table_costs_no_more_than_a_block() {
+    let (ledger, _, _folder) = aged_in(LedgerSettings {
+        segment_bytes_max: 700_000,
+        compress_after_s: Some(50),
+        ..LedgerSettings::default()
+    });
+    let ledger = maintained(ledger);
+    let path = compressed(&ledger)[0].clone();
+    let good = fs::read(&path).unwrap();
+    let last = |n: usize| {
+        let from = good.len() - n;
+        u32::from_le_bytes(good[from..from + 4].try_into().unwrap()) as usize
+    };
+    let frames = last(9);
+    assert!(frames > 2, "{frames}");
+    let expected = lines(&chunks(&mut ledger.ledger.read(Seq::FIRST, &Filter::all())));
+    let table = good.len() - 9 - 8 * frames - 8;
+    for at in (0..18).chain(table..good.len()) {
+        for bit in [0, 2, 5, 7] {
+            let mut bytes = good.clone();
+            bytes[at] ^= 1 << bit;
+            fs::write(&path, &bytes).unwrap();
+            let outside = ReadOnly::open(&ledger.data).unwrap();
+            let all = chunks(&mut outside.read(Seq::FIRST, &Filter::all()));
+            let lost = holes(&all);
+            let is_lost = |n: u64| lost.iter().any(|(first, last)| (*first..=*last).contains(&n));
+            let kept: Vec<_> = expected
+                .iter()
+                .zip(1..)
+                .filter(|(_, n)| !is_lost(*n))
+                .map(|(line, _)| line)
+                .collect();
+            assert!(lines(&all).iter().eq(kept), "bit {bit} of {at}: {lost:?}");
+            let lost: u64 = lost.iter().map(|(first, last)| last - first + 1).sum();
+            assert!(lost <= 1024, "{lost} lost by bit {bit} of {at}");
+            if lost > 0 && bit == 0 {
+                let report = outside.verify(None, &mut |_, _| {}).unwrap();
+                assert!(!report.damage.is_empty(), "byte {at} is not named");
+            }
+        }
+    }
+}
+
+/// The same on a disk that fails on demand.
+fn aged_on(disk: &FaultyDisk, settings: LedgerSettings) -> TempLedger {
+    let clock = Arc::new(HandClock::default());
+    clock.pass(1_700_000_000);
+    let ground = Ground {
+        disk: Arc::new(disk.clone()),
+        clock: clock.clone(),
+    };
+    let ledger = TempLedger::on(ground, Path::new("/data"), settings);
+    for _ in 0..6 {
+        ledger.fill(1024);
+        clock.pass(100);
+    }
+    ledger
+}
+
+/// Opens it again, all indexes sealed, with one that cannot be read from the start: nothing remembers what it says.
+fn without_index(ledger: TempLedger, disk: &FaultyDisk, first: u64) -> TempLedger {
+    ledger
+        .reopen()
+        .reopen_after(|data| disk.fail_open(&data.join(format!("ledger/{first:020}.idx"))))
+}
+
+#[test]
+fn an_index_that_cannot_be_read_keeps_no_other_segment_from_being_compressed() {
+    let disk = FaultyDisk::new();
+    let ledger = aged_on(
+        &disk,
+        LedgerSettings {
+            segment_bytes_max: 200_000,
+            ..compressing()
+        },
+    );
+    let ledger = without_index(ledger, &disk, 1);
+    ledger.ledger.maintain().unwrap();
+    assert!(disk.read(&ledger.segment_path(1)).is_some());
+    assert!(disk.read(&ledger.segment_path(1025)).is_none());
+    disk.heal();
+    assert_eq!(ledger.seqs(), (1..=6144).collect::<Vec<_>>());
+}
+
+#[test]
+fn retention_stops_at_a_segment_it_cannot_judge() {
+    let disk = FaultyDisk::new();
+    let ledger = aged_on(
+        &disk,
+        LedgerSettings {
+            segment_bytes_max: 200_000,
+            retain_s: Some(50),
+            ..LedgerSettings::default()
+        },
+    );
+    let ledger = without_index(ledger, &disk, 1025);
+    ledger.ledger.maintain().unwrap();
+    assert_eq!(ledger.ledger.first(), seq(1025));
+    disk.heal();
+    ledger.ledger.maintain().unwrap();
+    assert!(ledger.ledger.first() > seq(1025));
+}
+
+#[test]
+fn ids_of_other_segments_are_found_beside_one_that_cannot_be_read() {
+    let disk = FaultyDisk::new();
+    let ledger = aged_on(
+        &disk,
+        LedgerSettings {
+            segment_bytes_max: 200_000,
+            ..LedgerSettings::default()
+        },
+    );
+    let ledger = without_index(ledger, &disk, 1025);
+    let key_of = |n: u64| {
+        let event = support::event(n);
+        IdKey::of(&event.source, event.id.as_deref().unwrap())
+    };
+    for n in [1, 1000, 3000, 6000] {
+        assert_eq!(ledger.ledger.find_id(key_of(n), seq(9999)), [seq(n)], "{n}");
+    }
+    assert_eq!(ledger.ledger.find_id(key_of(1500), seq(9999)), []);
+    disk.heal();
+    assert_eq!(ledger.ledger.find_id(key_of(1500), seq(9999)), [seq(1500)]);
 }
 
 #[test]

@@ -1,6 +1,6 @@
-//! Which writes and syncs fail, and how much room is left.
+//! Which opens, writes and syncs fail, and how much room is left.
 
-use std::io;
+use std::{collections::HashSet, io, path::PathBuf};
 
 use super::dice::Dice;
 use crate::disk::in_memory;
@@ -12,6 +12,7 @@ pub(super) struct Faults {
     pub(super) syncs_until_error: Option<u64>,
     pub(super) short_writes: Option<Dice>,
     pub(super) read_only: bool,
+    pub(super) unreadable: HashSet<PathBuf>,
     pub(super) syncs: u64,
 }
 

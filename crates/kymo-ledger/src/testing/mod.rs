@@ -93,6 +93,11 @@ impl FaultyDisk {
         self.state.lock().faults.short_writes = seed.map(Dice);
     }
 
+    /// Opening this file to read it fails with an input/output error from now on.
+    pub fn fail_open(&self, path: &Path) {
+        self.state.lock().faults.unreadable.insert(path.to_owned());
+    }
+
     /// Whether nothing can be changed any more, as on a disk mounted read-only.
     pub fn set_read_only(&self, read_only: bool) {
         self.state.lock().faults.read_only = read_only;
@@ -210,6 +215,8 @@ impl Disk for FaultyDisk {
         let mut state = self.state.lock();
         if access != Access::Read {
             state.faults.may_change()?;
+        } else if state.faults.unreadable.contains(path) {
+            return Err(input_output());
         }
         let file = match access {
             Access::New if state.names.contains_key(path) => return Err(io::ErrorKind::AlreadyExists.into()),
