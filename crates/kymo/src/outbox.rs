@@ -71,6 +71,11 @@ impl Outbox {
         self
     }
 
+    /// From now on events are kept too while the token is not accepted: whoever streams cannot say them again.
+    pub(crate) fn keep_denied(&mut self) {
+        self.tells_denials = false;
+    }
+
     /// The server, while one is thought to be there.
     pub(crate) fn url(&self) -> Option<&str> {
         self.client.as_ref().map(Client::url)

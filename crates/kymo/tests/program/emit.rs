@@ -160,6 +160,33 @@ fn a_pipe_is_sent_on_while_it_is_still_open() {
 }
 
 #[test]
+fn a_token_revoked_in_mid_stream_costs_no_event() {
+    use std::io::Write;
+    let home = Home::new();
+    let server = home.serve();
+    let made = home
+        .kymo(&["token", "create", "--name", "pipe", "--scope", "emit"])
+        .good();
+    let token = made.stdout.trim().to_owned();
+    let mut command = home.command(&["emit", "-", "--token", &token]);
+    command.stdin(Stdio::piped());
+    let mut emitting = Running::start(command);
+    let mut stdin = emitting.stdin();
+    stdin
+        .write_all(b"{\"type\":\"piped\",\"data\":{\"n\":1}}\n")
+        .expect("written");
+    server.wait_for_events("type:piped", 1);
+    home.kymo(&["token", "revoke", "pipe"]).good();
+    stdin
+        .write_all(b"{\"type\":\"piped\",\"data\":{\"n\":2}}\n")
+        .expect("written");
+    emitting.error_with("[unauthorized]; events wait on disk");
+    drop(stdin);
+    assert!(emitting.end().0.success());
+    assert_eq!(numbers(&server.wait_for_events("type:piped", 2)), [1, 2]);
+}
+
+#[test]
 fn without_a_server_events_are_kept_and_a_server_takes_them_up_exactly_once() {
     let home = Home::new();
     let first = home.serve();

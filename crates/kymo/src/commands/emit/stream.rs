@@ -14,6 +14,7 @@ use crate::{
     lines::{Line, Lines},
     native,
     outbox::Outbox,
+    printer::note,
     receipt::Rejected,
 };
 
@@ -34,11 +35,16 @@ impl Args {
             ));
         }
         let mut outbox = Outbox::open(place, PATIENCE)?.telling_denials();
+        let mut told = None;
         let mut tally = Tally::default();
         let lines = read_lines();
         while let Ok(first) = lines.recv() {
             let batch = std::iter::once(first).chain(lines.try_iter().take(RECORDS_MAX - 1));
+            let spooled = tally.spooled;
             self.send(batch, &mut outbox, &mut tally)?;
+            if tally.spooled > spooled {
+                tell_once(&outbox, &mut told);
+            }
         }
         self.report(&tally, outbox)
     }
@@ -67,6 +73,10 @@ impl Args {
         }
         let before = (tally.receipt.rejected.len(), tally.receipt.duplicates.len());
         tally.add(outbox.deliver(&records)?, records.len());
+        if !records.is_empty() {
+            // What was read from a pipe is nowhere else: a token that stops being good costs no event.
+            outbox.keep_denied();
+        }
         // The server counts records of a request; people count lines of their input.
         for rejected in &mut tally.receipt.rejected[before.0..] {
             rejected.index = numbers.get(rejected.index).copied().unwrap_or(rejected.index);
@@ -91,6 +101,17 @@ impl Args {
         native::make_sendable(&mut event);
         Ok(native::json(&event))
     }
+}
+
+/// Says that events wait on disk instead, each reason once: a stream may run for days before its summary.
+fn tell_once(outbox: &Outbox, told: &mut Option<String>) {
+    let why = outbox.why_away();
+    if why != told.as_deref()
+        && let Some(why) = why
+    {
+        note(format!("{why}; events wait on disk"));
+    }
+    *told = why.map(str::to_owned);
 }
 
 fn read_lines() -> Receiver<Line> {
