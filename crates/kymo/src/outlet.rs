@@ -6,8 +6,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use kymo_connect::{Outlet, take_up_spools};
-use kymo_event::Event;
+use kymo_connect::{Emitted, Outlet, Refused, take_up_spools};
+use kymo_event::{Event, Level};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -38,12 +38,36 @@ impl Outlet for ServerOutlet {
         let outbox = Arc::clone(&self.outbox);
         Box::pin(async move {
             let sent = tokio::task::spawn_blocking(move || send(&outbox, events)).await;
+            sent.unwrap_or_else(|panic| Err(panic.to_string()))?
+                .iter()
+                .for_each(|refused| {
+                    note(format!(
+                        "an event was refused: {} [{}]",
+                        refused.message, refused.code
+                    ));
+                });
+            Ok(())
+        })
+    }
+
+    fn emit_each<'a>(&'a self, events: Vec<Event<'static>>) -> Emitted<'a, Vec<Refused>> {
+        let outbox = Arc::clone(&self.outbox);
+        Box::pin(async move {
+            let sent = tokio::task::spawn_blocking(move || send(&outbox, events)).await;
             sent.unwrap_or_else(|panic| Err(panic.to_string()))
         })
     }
+
+    /// There is no ledger of ours to put it into, so what is serious is told to whoever looks on.
+    fn note(&self, event: Event<'static>) {
+        if event.level >= Level::Warn {
+            note(format!("{} {}", event.kind, event.data.as_deref().unwrap_or("")));
+        }
+    }
 }
 
-fn send(outbox: &Mutex<Outbox>, events: Vec<Event<'static>>) -> Result<(), String> {
+/// Hands events over and answers with those that were refused, counted from the first of them all.
+fn send(outbox: &Mutex<Outbox>, events: Vec<Event<'static>>) -> Result<Vec<Refused>, String> {
     let records: Vec<String> = events
         .into_iter()
         .map(|mut event| {
@@ -59,17 +83,17 @@ fn send(outbox: &Mutex<Outbox>, events: Vec<Event<'static>>) -> Result<(), Strin
             note(failure.to_string());
             failure.to_string()
         })?;
+    let mut refused = Vec::new();
     for answer in answers {
         if let Delivered::Stored(receipt) = answer {
-            for rejected in receipt.rejected {
-                note(format!(
-                    "an event was refused: {} [{}]",
-                    rejected.message, rejected.code
-                ));
-            }
+            refused.extend(receipt.rejected.into_iter().map(|rejected| Refused {
+                index: rejected.index,
+                code: rejected.code,
+                message: rejected.message,
+            }));
         }
     }
-    Ok(())
+    Ok(refused)
 }
 
 /// Sends on what earlier calls kept for a server elsewhere, since nobody else does. Takes up to a few seconds once

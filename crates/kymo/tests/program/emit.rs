@@ -257,6 +257,8 @@ fn events_for_a_server_elsewhere_wait_apart_and_follow_the_next_one() {
         .kymo(&["emit", "away", "n=1", "--url", &url, "--token", &token])
         .good();
     assert!(ran.stdout.contains("kept 1"), "{}", ran.stdout);
+    home.kymo(&["emit", "kymo.mine", "--url", &url, "--token", &token])
+        .good();
     assert!(
         !home.data().exists(),
         "another hub's events must not lie in this one's spool"
@@ -272,11 +274,23 @@ fn events_for_a_server_elsewhere_wait_apart_and_follow_the_next_one() {
         data.to_str().expect("UTF-8"),
     ]);
     let server = crate::support::Server::start(command, &data);
-    home.kymo(&["emit", "away", "n=2", "--url", &url, "--token", &token])
+    let ran = home
+        .kymo(&["emit", "away", "n=2", "--url", &url, "--token", &token])
         .good();
+    assert!(ran.stderr.contains("reserved_type"), "{}", ran.stderr);
     let mut got = numbers(&server.wait_for_events("type:away", 2));
     got.sort_unstable();
     assert_eq!(got, [1, 2]);
+    let quarantine = home
+        .project()
+        .parent()
+        .expect("there")
+        .join("home/.local/share/kymo/elsewhere/quarantine");
+    let kept: String = std::fs::read_dir(quarantine)
+        .expect("a refused line is kept")
+        .map(|file| std::fs::read_to_string(file.expect("listed").path()).expect("read"))
+        .collect();
+    assert!(kept.contains("kymo.mine") && !kept.contains("away"), "{kept}");
 }
 
 #[test]
