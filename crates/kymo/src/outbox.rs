@@ -24,6 +24,14 @@ const REQUEST_BYTES_MAX: usize = 4 << 20;
 /// Records of one request. A server that has refused a thousand of one looks at no more of it.
 const REQUEST_RECORDS_MAX: usize = 1_000;
 
+/// How long new events queue behind older ones of ours once a server is back. A server that takes no spool up (or one
+/// so slowly) must not keep everything from it for ever.
+const QUEUE_BEHIND: Duration = Duration::from_secs(15);
+/// After so long events are held back a little, for spooling more would never let the spool become empty.
+const HOLD_BACK_AFTER: Duration = Duration::from_secs(8);
+/// Between looks at the spool folder.
+const LOOK_AT_SPOOL: Duration = Duration::from_millis(50);
+
 /// Where events go that this process makes.
 pub(crate) struct Outbox {
     place: Where,
@@ -35,6 +43,15 @@ pub(crate) struct Outbox {
     spool: Option<SpoolWriter>,
     look_again_at: Instant,
     why_away: Option<String>,
+    behind: Option<Behind>,
+    has_room: Box<dyn Fn() -> bool + Send>,
+}
+
+/// Older events of this process are in the spool; newer ones must not overtake them.
+struct Behind {
+    /// When the server that should take them up was first seen.
+    since: Option<Instant>,
+    look_at: Instant,
 }
 
 /// What became of events.
@@ -61,6 +78,8 @@ impl Outbox {
             spool: None,
             look_again_at: Instant::now() + LOOK_AGAIN,
             why_away: None,
+            behind: None,
+            has_room: Box::new(|| true),
         })
     }
 
@@ -74,6 +93,12 @@ impl Outbox {
     /// From now on events are kept too while the token is not accepted: whoever streams cannot say them again.
     pub(crate) fn keep_denied(&mut self) {
         self.tells_denials = false;
+    }
+
+    /// For a caller whose events cannot wait for ever: they are held back for the sake of order only while there is
+    /// room for more.
+    pub(crate) fn hold_back_while(&mut self, has_room: impl Fn() -> bool + Send + 'static) {
+        self.has_room = Box::new(has_room);
     }
 
     /// The server, while one is thought to be there.
@@ -116,6 +141,9 @@ impl Outbox {
     /// taken the port, a proxy, or a token that is renewed in a moment.
     fn deliver_request(&mut self, records: &[String]) -> Result<Delivered, Failure> {
         self.look_again();
+        if self.client.is_some() && self.must_queue() {
+            return self.keep(records);
+        }
         let Some(client) = &self.client else {
             return self.keep(records);
         };
@@ -148,6 +176,55 @@ impl Outbox {
         Ok(receipt)
     }
 
+    /// Whether older events of ours still wait in the spool, so that these have to go behind them. Waits a little for
+    /// them where a steady flow would otherwise fill the spool as fast as the server empties it.
+    fn must_queue(&mut self) -> bool {
+        let Some(since) = self
+            .behind
+            .as_mut()
+            .map(|behind| *behind.since.get_or_insert_with(Instant::now))
+        else {
+            return false;
+        };
+        let now = Instant::now();
+        let deadline = (since + QUEUE_BEHIND).min(now + self.patience);
+        let holds_back = now >= since + HOLD_BACK_AFTER;
+        while self.is_behind() {
+            if !holds_back || Instant::now() >= deadline || !(self.has_room)() {
+                if since.elapsed() < QUEUE_BEHIND {
+                    return true;
+                }
+                self.behind = None;
+                return false;
+            }
+            std::thread::sleep(LOOK_AT_SPOOL);
+        }
+        false
+    }
+
+    /// Whether our own spool is still there, as we wrote it or claimed by the server (`<name>.<claim>.taking`).
+    fn is_behind(&mut self) -> bool {
+        let (Some(behind), Some(spool)) = (&mut self.behind, &self.spool) else {
+            return false;
+        };
+        let now = Instant::now();
+        if now < behind.look_at {
+            return true;
+        }
+        behind.look_at = now + LOOK_AT_SPOOL;
+        let own = spool.path().file_stem().unwrap_or_default().as_encoded_bytes();
+        let is_own = |entry: fs::DirEntry| {
+            let name = entry.file_name();
+            let rest = name.as_encoded_bytes().strip_prefix(own);
+            rest.is_some_and(|rest| rest.starts_with(b"."))
+        };
+        let waits = fs::read_dir(&self.spool_folder).is_ok_and(|entries| entries.flatten().any(is_own));
+        if !waits {
+            self.behind = None;
+        }
+        waits
+    }
+
     fn look_again(&mut self) {
         if self.client.is_none() && Instant::now() >= self.look_again_at {
             self.look_again_at = Instant::now() + LOOK_AGAIN;
@@ -162,6 +239,9 @@ impl Outbox {
             ClientError::Strange { url, what } => format!("{url}: {what}"),
         });
         self.client = None;
+        if let Some(behind) = &mut self.behind {
+            behind.since = None;
+        }
         self.look_again_at = Instant::now() + LOOK_AGAIN;
     }
 
@@ -176,6 +256,13 @@ impl Outbox {
         spool
             .append(records)
             .map_err(|cause| failed(cause, &self.spool_folder))?;
+        // Nobody but us empties the spool of a server elsewhere, and that goes through here too.
+        if !self.is_elsewhere {
+            self.behind.get_or_insert(Behind {
+                since: None,
+                look_at: Instant::now(),
+            });
+        }
         Ok(Delivered::Spooled)
     }
 }

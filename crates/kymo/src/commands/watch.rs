@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     exit::Exit,
     failure::Failure,
-    find::{Place, State, Where},
+    find::{Place, Where},
     outbox::Outbox,
     outlet::ServerOutlet,
     printer::note,
@@ -66,18 +66,18 @@ impl Args {
             .map_err(|cause| {
                 Failure::failed(format!("the program's threads could not be started: {cause}"))
             })?;
-        let is_named = matches!(found.state, State::Named(_));
-        runtime.block_on(watch(settings, outbox, is_named))
+        runtime.block_on(watch(settings, outbox))
     }
 }
 
-async fn watch(settings: WatchSettings, outbox: Outbox, is_named: bool) -> Result<Exit, Failure> {
+async fn watch(settings: WatchSettings, outbox: Outbox) -> Result<Exit, Failure> {
     let mut signals =
         Signals::new().map_err(|cause| Failure::failed(format!("signals cannot be received: {cause}")))?;
     let end = CancellationToken::new();
     let spool = outbox.spool_folder().to_owned();
+    let is_elsewhere = outbox.is_elsewhere();
     let outlet = Arc::new(ServerOutlet::new(outbox));
-    let taking_up = is_named.then(|| {
+    let taking_up = is_elsewhere.then(|| {
         // Nobody but us sends on what waits for a server elsewhere.
         let (outlet, end) = (Arc::clone(&outlet), end.clone());
         tokio::spawn(async move { take_up_spools(&spool, outlet, Duration::from_secs(5), end).await })

@@ -160,6 +160,45 @@ fn a_pipe_is_sent_on_while_it_is_still_open() {
 }
 
 #[test]
+fn a_stream_stays_in_order_over_a_stop_and_a_restart() {
+    use std::io::Write;
+    let home = Home::new();
+    let server = home.serve();
+    let mut command = home.command(&["emit", "-"]);
+    command.stdin(Stdio::piped());
+    let mut emitting = Running::start(command);
+    let mut stdin = emitting.stdin();
+    let mut said = 0;
+    // A steady flow, faster than any spool could be found empty between two of its events.
+    let mut say_for = |time: Duration| {
+        let until = std::time::Instant::now() + time;
+        while std::time::Instant::now() < until {
+            said += 1;
+            writeln!(stdin, "{{\"type\":\"steady\",\"data\":{{\"n\":{said}}}}}").expect("written");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        said
+    };
+    say_for(Duration::from_millis(200));
+    server.stop();
+    say_for(Duration::from_millis(500));
+    let server = home.serve();
+    let said = say_for(Duration::from_secs(15));
+    drop(stdin);
+    assert!(emitting.end().0.success());
+    let seen = server.wait_for_events("type:steady", said);
+    assert_eq!(numbers(&seen), (1..=said as u64).collect::<Vec<_>>());
+    assert!(
+        !std::fs::exists(home.data().join("spool")).expect("looked at")
+            || std::fs::read_dir(home.data().join("spool"))
+                .expect("read")
+                .next()
+                .is_none(),
+        "after a while events go directly again"
+    );
+}
+
+#[test]
 fn a_token_revoked_in_mid_stream_costs_no_event() {
     use std::io::Write;
     let home = Home::new();

@@ -58,7 +58,7 @@ impl Queue {
         let shared = Arc::new(Shared::default());
         let worker = std::thread::spawn({
             let shared = Arc::clone(&shared);
-            move || hand_over(outbox, open, &receiver, &shared)
+            move || hand_over(outbox, open, &receiver, &shared, bytes_max)
         });
         Self {
             sender: Mutex::new(Some(sender)),
@@ -138,14 +138,26 @@ fn hand_over(
     mut outbox: Result<Outbox, Failure>,
     mut open: impl FnMut() -> Result<Outbox, Failure>,
     queue: &Receiver<String>,
-    shared: &Shared,
+    shared: &Arc<Shared>,
+    bytes_max: usize,
 ) {
+    // Order is worth less than a record that finds no room.
+    let hold_back = |outbox: &mut Outbox| {
+        let shared = Arc::clone(shared);
+        outbox.hold_back_while(move || shared.waiting.load(Ordering::Relaxed) < bytes_max / 2);
+    };
+    if let Ok(outbox) = &mut outbox {
+        hold_back(outbox);
+    }
     while let Ok(first) = queue.recv() {
         let records: Vec<String> = std::iter::once(first)
             .chain(queue.try_iter().take(RECORDS_MAX - 1))
             .collect();
         if outbox.is_err() {
             outbox = open();
+            if let Ok(outbox) = &mut outbox {
+                hold_back(outbox);
+            }
         }
         let delivered = match &mut outbox {
             Ok(outbox) => outbox.deliver(&records).map_err(|failure| failure.to_string()),
