@@ -12,6 +12,8 @@ use crate::{
 
 /// How long a server may take to answer anything but a stream.
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
+/// Rates are counted by the second.
+const RATE_WINDOW: Duration = Duration::from_secs(1);
 /// How long it may take to be reached.
 const CONNECT_WITHIN: Duration = Duration::from_secs(3);
 /// A stream that is silent for this long is dead: the server sends a comment every 15 seconds.
@@ -91,6 +93,31 @@ impl Client {
             .send(lines)
             .map_err(|cause| self.unreachable(&cause))?;
         self.receipt(answer)
+    }
+
+    /// Posts records until the server has decided about each: a busy server is waited for, and what its rate limit
+    /// held back is sent again. For those who have all the time, since what they read stays where it is.
+    pub(crate) fn post_patiently(&self, records: &[&str], within: Duration) -> Result<Receipt, ClientError> {
+        let mut whole = Receipt::default();
+        let mut left: Vec<usize> = (0..records.len()).collect();
+        loop {
+            let lines: Vec<&str> = left.iter().map(|&index| records[index]).collect();
+            match self.post_lines((lines.join("\n") + "\n").as_bytes(), within) {
+                Ok(part) => {
+                    left = whole.take_over(part, &left);
+                    if left.is_empty() {
+                        return Ok(whole);
+                    }
+                    std::thread::sleep(RATE_WINDOW);
+                }
+                Err(ClientError::Refused {
+                    status: 429,
+                    retry_after_s,
+                    ..
+                }) => std::thread::sleep(retry_after_s.map_or(RATE_WINDOW, Duration::from_secs)),
+                Err(error) => return Err(error),
+            }
+        }
     }
 
     /// GET of a JSON answer; `query` as name and value pairs.
@@ -190,18 +217,20 @@ impl Client {
     /// A batch that was refused as a whole still has a receipt.
     fn receipt(&self, answer: Response<Body>) -> Result<Receipt, ClientError> {
         let status = answer.status().as_u16();
-        if status != 422 && status != 200 {
+        // 429 with a receipt: the rate limit held back every record of it.
+        if !matches!(status, 200 | 422 | 429) {
             return self
                 .good(answer)
                 .and_then(|_| Err(self.strange(&format!("status {status}"))));
         }
+        let retry_after_s = retry_after_s(&answer);
         let text = self.text(answer)?;
         serde_json::from_str(&text).map_err(|error| match serde_json::from_str::<ErrorAnswer>(&text) {
             Ok(ErrorAnswer { error }) => ClientError::Refused {
                 status,
                 code: error.code,
                 message: error.message,
-                retry_after_s: None,
+                retry_after_s,
             },
             Err(_) => self.strange(&error.to_string()),
         })
@@ -212,10 +241,7 @@ impl Client {
         if status.is_success() {
             return Ok(answer);
         }
-        let retry_after_s = answer
-            .headers()
-            .get("retry-after")
-            .and_then(|value| value.to_str().ok()?.parse().ok());
+        let retry_after_s = retry_after_s(&answer);
         let text = answer.body_mut().read_to_string().unwrap_or_default();
         let Ok(ErrorAnswer { error }) = serde_json::from_str(&text) else {
             return Err(self.strange(&format!("status {status}")));
@@ -253,6 +279,10 @@ impl Client {
             what: what.to_owned(),
         }
     }
+}
+
+fn retry_after_s(answer: &Response<Body>) -> Option<u64> {
+    answer.headers().get("retry-after")?.to_str().ok()?.parse().ok()
 }
 
 fn is_loopback(url: &str) -> bool {

@@ -159,10 +159,7 @@ impl Outbox {
 
     /// What came too fast for the server's taste comes again later.
     fn keep_limited(&mut self, mut receipt: Receipt, records: &[String]) -> Result<Receipt, Failure> {
-        let (limited, rejected) = receipt
-            .rejected
-            .into_iter()
-            .partition(|rejected| rejected.code == "rate_limited");
+        let (limited, rejected) = receipt.rejected.into_iter().partition(Rejected::is_rate_limited);
         receipt.rejected = rejected;
         let limited: Vec<Rejected> = limited;
         if let Some(first) = limited.first() {

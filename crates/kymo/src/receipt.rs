@@ -33,11 +33,41 @@ pub(crate) struct Rejected {
 }
 
 impl Receipt {
+    /// Adds an answer about the records at `indexes`; returns the indexes of those that the rate limit held back.
+    pub(crate) fn take_over(&mut self, part: Self, indexes: &[usize]) -> Vec<usize> {
+        let whole = |index: usize| indexes.get(index).copied().unwrap_or(index);
+        self.accepted += part.accepted;
+        self.first = self.first.or(part.first);
+        self.last = part.last.or(self.last);
+        self.durability = part.durability;
+        for mut duplicate in part.duplicates {
+            duplicate.index = whole(duplicate.index);
+            self.duplicates.push(duplicate);
+        }
+        let mut held_back = Vec::new();
+        for mut rejected in part.rejected {
+            rejected.index = whole(rejected.index);
+            if rejected.is_rate_limited() {
+                held_back.push(rejected.index);
+            } else {
+                self.rejected.push(rejected);
+            }
+        }
+        held_back
+    }
+
     /// Counts indexes from the beginning of a larger whole.
     pub(crate) fn shift(&mut self, by: usize) {
         self.rejected.iter_mut().for_each(|rejected| rejected.index += by);
         self.duplicates
             .iter_mut()
             .for_each(|duplicate| duplicate.index += by);
+    }
+}
+
+impl Rejected {
+    /// Whether it may be taken a second later.
+    pub(crate) fn is_rate_limited(&self) -> bool {
+        self.code == "rate_limited"
     }
 }

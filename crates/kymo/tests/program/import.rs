@@ -294,3 +294,16 @@ fn a_large_array_is_read_in_parts_and_each_refusal_still_has_its_line() {
         Some(true)
     );
 }
+
+#[test]
+fn what_comes_too_fast_for_the_server_is_sent_again_until_it_is_stored() {
+    let home = Home::new();
+    let server = home.serve_with(&["--set", "hub.rate_per_source=20"]);
+    let file: String = (1..=50)
+        .map(|n| format!("{{\"type\":\"fast\",\"source\":\"s\",\"data\":{{\"n\":{n}}}}}\n"))
+        .collect();
+    home.write("fast.jsonl", file);
+    let summary = home.kymo(&["import", "fast.jsonl", "--json"]).good().json();
+    assert_eq!((&summary["stored"], &summary["refused"]), (&50.into(), &0.into()));
+    assert_eq!(server.events("type:fast").len(), 50);
+}

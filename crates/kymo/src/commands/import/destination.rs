@@ -7,7 +7,7 @@ use kymo_ledger::Ledger;
 use tokio::runtime::Runtime;
 
 use crate::{
-    client::{Client, ClientError},
+    client::Client,
     failure::Failure,
     receipt::Receipt,
     settings::{Loaded, SettingsArgs},
@@ -44,7 +44,7 @@ impl Destination {
     /// Stores records; returns when they are durable. Waits for a side that is busy.
     pub(super) fn store(&mut self, records: &[&str]) -> Result<Receipt, Failure> {
         match self {
-            Self::Server(client) => post(client, records),
+            Self::Server(client) => Ok(client.post_patiently(records, PATIENCE)?),
             Self::Folder { hub, runtime } => loop {
                 match runtime.block_on(commit(hub, records)) {
                     Err(PublishError::Busy { .. }) => std::thread::sleep(Duration::from_millis(20)),
@@ -61,22 +61,6 @@ impl Destination {
             runtime.block_on(hub.close());
         }
         Ok(())
-    }
-}
-
-fn post(client: &Client, records: &[&str]) -> Result<Receipt, Failure> {
-    let body = records.join("\n") + "\n";
-    loop {
-        match client.post_lines(body.as_bytes(), PATIENCE) {
-            Err(ClientError::Refused {
-                status: 429,
-                retry_after_s,
-                ..
-            }) => {
-                std::thread::sleep(Duration::from_secs(retry_after_s.unwrap_or(1)));
-            }
-            answer => return Ok(answer?),
-        }
     }
 }
 

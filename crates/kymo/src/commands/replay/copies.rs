@@ -4,7 +4,7 @@ use std::{path::Path, time::Duration};
 use kymo_event::{LedgerId, LineView, fold_separators};
 
 use crate::{
-    client::{Client, ClientError},
+    client::Client,
     exit::Exit,
     failure::Failure,
     find::{Place, Where},
@@ -66,19 +66,8 @@ impl Copies {
         if self.waiting.is_empty() {
             return Ok(());
         }
-        let body = self.waiting.join("\n") + "\n";
-        let receipt = loop {
-            match self.client.post_lines(body.as_bytes(), PATIENCE) {
-                Err(ClientError::Refused {
-                    status: 429,
-                    retry_after_s,
-                    ..
-                }) => {
-                    std::thread::sleep(Duration::from_secs(retry_after_s.unwrap_or(1)));
-                }
-                answer => break answer?,
-            }
-        };
+        let records: Vec<&str> = self.waiting.iter().map(String::as_str).collect();
+        let receipt = self.client.post_patiently(&records, PATIENCE)?;
         for rejected in receipt.rejected.iter().take(3) {
             note(format!(
                 "a copy was refused: {} [{}]",
