@@ -40,6 +40,8 @@ events (kymo.*) are refused. Exit code 4: some were refused.";
 const LINE_BYTES_MAX: usize = 32 << 20;
 /// Records that go together. A hub that has refused a thousand of a batch looks at no more of it.
 const BATCH_RECORDS_MAX: usize = 1_000;
+/// Bytes of one request: a batch of great records must not become one that a server or a proxy before it refuses whole.
+const BATCH_BYTES_MAX: usize = 4 << 20;
 
 /// Arguments of `import`.
 #[derive(clap::Args, Debug)]
@@ -147,7 +149,7 @@ impl Args {
                 .read_to_end(&mut text)
                 .map_err(|cause| Failure::disk("read", &self.file, &cause))?;
             array::each(&text, &reading, &mut |byte, record| {
-                work.record(record)?;
+                work.record(record, byte)?;
                 if work.is_full() { work.flush(byte) } else { Ok(()) }
             })?;
             return work.flush(text.len() as u64);
@@ -160,7 +162,7 @@ impl Args {
             if line.is_blank() {
                 continue;
             }
-            work.record(reading.line(&line))?;
+            work.record(reading.line(&line), line.byte)?;
             if work.is_full() {
                 work.flush(lines.position())?;
             }
@@ -179,10 +181,14 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
-    fn record(&mut self, record: Record) -> Result<(), Failure> {
+    /// Adds a record that begins at `position`, after sending what would be too much together with it.
+    fn record(&mut self, record: Record, position: u64) -> Result<(), Failure> {
         match &record.text {
             Ok(text) => {
-                self.bytes += text.len();
+                if self.bytes + text.len() + 1 > BATCH_BYTES_MAX {
+                    self.flush(position)?;
+                }
+                self.bytes += text.len() + 1;
                 self.batch.push(record);
             }
             Err(refusal) => {
