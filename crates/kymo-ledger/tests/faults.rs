@@ -110,13 +110,13 @@ fn a_failed_sync_acknowledges_nothing_and_its_segment_is_left() {
 fn a_failed_write_acknowledges_nothing() {
     let disk = FaultyDisk::new();
     let ledger = on(&disk);
-    ledger.append(numbered(1..=2)).unwrap();
+    // Before anything is committed nothing is indexed: only the writer can meet the fault.
     disk.fail_write(Some(0));
     assert!(matches!(
-        ledger.append(numbered(3..=9)),
+        ledger.append(numbered(1..=7)),
         Err(AppendError::Write(_))
     ));
-    ledger.append(numbered(3..=3)).unwrap();
+    ledger.append(numbered(1..=3)).unwrap();
     assert_eq!(ledger.seqs(), [1, 2, 3]);
 }
 
