@@ -293,7 +293,7 @@ fn ctrl_c_at_the_terminal_reaches_the_command_once() {
     let kymo = env!("CARGO_BIN_EXE_kymo");
     let mut command = home.program(
         "script",
-        &["-qefc", &format!("{kymo} run -- sh trap.sh"), "/dev/null"],
+        &["-qefc", &format!("exec {kymo} run -- sh trap.sh"), "/dev/null"],
     );
     command.stdin(Stdio::piped());
     let mut running = Running::start(command);
@@ -301,7 +301,7 @@ fn ctrl_c_at_the_terminal_reaches_the_command_once() {
     let mut terminal = running.stdin();
     std::io::Write::write_all(&mut terminal, b"\x03").expect("typed");
     let (status, lines, _) = running.end();
-    assert!(status.success(), "{lines:?}");
+    assert!(status.success(), "{status} {lines:?}");
     assert!(lines.iter().any(|line| line.trim() == "in all 1"), "{lines:?}");
 }
 
