@@ -1,11 +1,29 @@
-//! The events that are sent: 350 bytes each as received, one in a hundred of a rare type.
+//! The events that are sent: alike in size, no two alike in content, one in a hundred of a rare type.
 
-/// Bytes of one event as received.
+/// Bytes of one event as received, unless a work says otherwise.
 pub(crate) const EVENT_BYTES: usize = 350;
 
-/// One event as JSON, numbered so that no two are alike.
-pub(crate) fn event(number: u64) -> String {
-    let kind = if number.is_multiple_of(100) {
+/// One in so many is rare.
+pub(crate) const RARE: u64 = 100;
+
+/// One event as JSON.
+#[derive(Clone, Debug)]
+pub(crate) struct Event {
+    /// The bytes that are sent.
+    pub(crate) json: String,
+    /// Its type, which JSON also says; some contestants want it beside the event.
+    #[allow(dead_code)]
+    pub(crate) kind: &'static str,
+}
+
+/// Event `number`, of the usual size.
+pub(crate) fn event(number: u64) -> Event {
+    event_of(number, EVENT_BYTES)
+}
+
+/// Event `number`, of `bytes` bytes (or a little more, where that is too few).
+pub(crate) fn event_of(number: u64, bytes: usize) -> Event {
+    let kind = if number.is_multiple_of(RARE) {
         "bench.rare"
     } else {
         "bench.step"
@@ -15,19 +33,46 @@ pub(crate) fn event(number: u64) -> String {
         number % 10
     );
     let tail = r#""}}"#;
-    let filling = EVENT_BYTES.saturating_sub(head.len() + tail.len());
+    let filling = bytes.saturating_sub(head.len() + tail.len());
     let words =
         "what the agent said about this step of its work, in some words that a person may read later; ";
     let filler: String = words.chars().cycle().take(filling).collect();
-    format!("{head}{filler}{tail}")
+    let json = format!("{head}{filler}{tail}");
+    Event { json, kind }
 }
 
-/// `count` events as newline-delimited JSON.
-pub(crate) fn batch(first: u64, count: u64) -> Vec<u8> {
-    let mut body = Vec::with_capacity(usize::try_from(count).unwrap_or(0) * (EVENT_BYTES + 1));
-    for number in first..first + count {
-        body.extend_from_slice(event(number).as_bytes());
+/// Events `first` to before `first + count`.
+pub(crate) fn events(first: u64, count: u64) -> Vec<Event> {
+    (first..first + count).map(event).collect()
+}
+
+/// Events as newline-delimited JSON.
+pub(crate) fn lines(events: &[Event]) -> Vec<u8> {
+    let mut body = Vec::with_capacity(events.iter().map(|event| event.json.len() + 1).sum());
+    for event in events {
+        body.extend_from_slice(event.json.as_bytes());
         body.push(b'\n');
     }
     body
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_has_the_size_that_is_asked_for() {
+        for (number, bytes) in [(0, 350), (7, 350), (999_999, 350), (1_234_567, 350), (3, 65_536)] {
+            let event = event_of(number, bytes);
+            assert_eq!(event.json.len(), bytes);
+            assert!(serde_json::from_str::<serde_json::Value>(&event.json).is_ok());
+        }
+    }
+
+    #[test]
+    fn one_in_a_hundred_is_rare() {
+        let rare =
+            |event: &&Event| event.kind == "bench.rare" && event.json.contains(r#""type":"bench.rare""#);
+        assert_eq!(events(0, 1_000).iter().filter(rare).count(), 10);
+    }
 }

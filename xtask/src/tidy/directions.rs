@@ -45,7 +45,7 @@ const PLACES: &[Place] = &[
     },
     Place {
         name: "kymo-bench",
-        below: &[],
+        below: &["kymo-event"],
     },
     Place {
         name: "xtask",
@@ -63,12 +63,16 @@ const KNOWLEDGE: &[(&str, &[&str])] = &[
     ("notify", &["kymo-connect"]),
     (
         "rustix",
-        &["kymo-ledger", "kymo-server", "kymo-connect", "kymo", "kymo-hub"],
+        &[
+            "kymo-ledger",
+            "kymo-server",
+            "kymo-connect",
+            "kymo",
+            "kymo-hub",
+            "kymo-bench",
+        ],
     ),
-    (
-        "tokio",
-        &["kymo-hub", "kymo-connect", "kymo-server", "kymo", "kymo-bench"],
-    ),
+    ("tokio", &["kymo-hub", "kymo-connect", "kymo-server", "kymo"]),
 ];
 
 /// Words that must not stand in the sources of a crate (outside its tests), with the reason.

@@ -1,0 +1,132 @@
+//! What is to be measured, as asked on the command line.
+
+use std::{path::PathBuf, time::Duration};
+
+use clap::Parser;
+
+use crate::{
+    Outcome,
+    contestants::{self, Entrant},
+    works::{self, Work},
+};
+
+/// Measures Kymo beside its peers and the machine's own floors, and prints one table.
+#[derive(Parser, Debug)]
+#[command(name = "cargo xtask bench")]
+pub(crate) struct Args {
+    /// A two-minute version: less of everything, one pass
+    #[arg(long)]
+    quick: bool,
+    /// So little of everything that a test can do it; its figures say nothing
+    #[arg(long, hide = true, conflicts_with = "quick")]
+    tiny: bool,
+    /// Passes; the table shows the median of them [default: 3, or 1 with --quick]
+    #[arg(long)]
+    passes: Option<usize>,
+    /// Works to measure, by their keys, joined by commas (--list names them)
+    #[arg(long, value_delimiter = ',')]
+    only: Vec<String>,
+    /// Measure Kymo alone
+    #[arg(long)]
+    without_peers: bool,
+    /// Name the works and the contestants, and measure nothing
+    #[arg(long)]
+    pub(crate) list: bool,
+    /// Folder for the results
+    #[arg(long, default_value = "bench/runs")]
+    pub(crate) runs: PathBuf,
+    /// Measure and print, and write nothing
+    #[arg(long)]
+    pub(crate) no_write: bool,
+    /// The kymo binary
+    #[arg(long, env = "KYMO_BIN")]
+    pub(crate) kymo: PathBuf,
+}
+
+impl Args {
+    /// How often everything is measured.
+    pub(crate) fn passes(&self) -> usize {
+        let usual = if self.quick || self.tiny { 1 } else { 3 };
+        self.passes.unwrap_or(usual).max(1)
+    }
+
+    /// Whether the figures are to be compared with others at all.
+    pub(crate) const fn is_whole(&self) -> bool {
+        !self.quick && !self.tiny
+    }
+
+    /// How much of everything.
+    pub(crate) const fn scale(&self) -> Scale {
+        match (self.tiny, self.quick) {
+            (true, _) => Scale::TINY,
+            (_, true) => Scale::QUICK,
+            _ => Scale::WHOLE,
+        }
+    }
+
+    /// The chosen works, in the order of the list.
+    pub(crate) fn works(&self) -> Outcome<Vec<&'static Work>> {
+        let known = |key: &String| works::WORKS.iter().any(|work| work.key == *key);
+        if let Some(unknown) = self.only.iter().find(|key| !known(key)) {
+            let keys: Vec<_> = works::WORKS.iter().map(|work| work.key).collect();
+            return Err(format!("there is no work `{unknown}`; there are {}", keys.join(", ")).into());
+        }
+        let chosen = |work: &&Work| self.only.is_empty() || self.only.iter().any(|key| key == work.key);
+        Ok(works::WORKS.iter().filter(chosen).collect())
+    }
+
+    /// The chosen contestants: Kymo first.
+    pub(crate) fn entrants(&self) -> Vec<&'static Entrant> {
+        let count = if self.without_peers { 1 } else { usize::MAX };
+        contestants::ENTRANTS.iter().take(count).collect()
+    }
+}
+
+/// How much of everything is done. All contestants get the same.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Scale {
+    /// How long a closed loop runs.
+    pub(crate) closed_loop: Duration,
+    /// How long it runs before, uncounted: memory is touched and connections are warm.
+    pub(crate) warm_up: Duration,
+    /// How long an open loop runs.
+    pub(crate) open_loop: Duration,
+    /// Events of a burst to many readers.
+    pub(crate) burst_events: u64,
+    /// Readers of a burst.
+    pub(crate) burst_readers: usize,
+    /// Events sent one by one to many readers.
+    pub(crate) one_by_one_events: u64,
+    /// Stored events of a replay.
+    pub(crate) replay_events: u64,
+}
+
+impl Scale {
+    const WHOLE: Self = Self {
+        closed_loop: Duration::from_secs(2),
+        warm_up: Duration::from_millis(500),
+        open_loop: Duration::from_secs(5),
+        burst_events: 20_000,
+        burst_readers: 500,
+        one_by_one_events: 5_000,
+        replay_events: 1_000_000,
+    };
+    const QUICK: Self = Self {
+        closed_loop: Duration::from_secs(1),
+        warm_up: Duration::from_millis(300),
+        open_loop: Duration::from_secs(2),
+        burst_events: 4_000,
+        burst_readers: 500,
+        one_by_one_events: 2_000,
+        replay_events: 200_000,
+    };
+    const TINY: Self = Self {
+        closed_loop: Duration::from_millis(50),
+        warm_up: Duration::from_millis(20),
+        open_loop: Duration::from_millis(100),
+        burst_events: 1_000,
+        burst_readers: 5,
+        one_by_one_events: 100,
+        replay_events: 2_000,
+    };
+}

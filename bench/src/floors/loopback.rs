@@ -1,0 +1,122 @@
+//! Loopback TCP without a server's work: a frame that was encoded once to many readers, and small requests answered.
+
+use std::{
+    net::{TcpListener, TcpStream},
+    sync::Arc,
+    time::Instant,
+};
+
+use crate::{
+    Outcome,
+    args::Scale,
+    contestants::kymo_socket as frames,
+    events::{self, EVENT_BYTES},
+    figures::{Figures, RATE, figure, p50_p99},
+    load::{Call, Drive, Heard, Link, Wire, closed_loop},
+    works::Readers,
+};
+
+/// Events of a frame.
+const FRAME: u64 = 100;
+
+/// Clients that ask.
+const CLIENTS: usize = 64;
+
+/// Bytes of an answer, about those of a receipt.
+const ANSWER: &[u8] = &[b'a'; 120];
+
+/// One writer, many readers, the same frame for all: what fan-out cannot be faster than.
+pub(crate) fn burst(scale: &Scale) -> Outcome<Figures> {
+    let frames = scale.burst_events / FRAME;
+    let (near, far) = pairs(scale.burst_readers)?;
+    let writers = near
+        .into_iter()
+        .map(|socket| Link::new(socket, Box::new(Deaf), Vec::new()));
+    let readers = far.into_iter().map(frames::listen);
+    let mut drive = Drive::new(writers.collect::<Outcome<_>>()?)?;
+    let readers = Readers::start(readers.collect::<Outcome<_>>()?, 1, frames * FRAME)?;
+    let begun = Instant::now();
+    for number in 0..frames {
+        let frame: Arc<[u8]> = frames::of_events(number * FRAME + 1, &events::events(0, FRAME)).into();
+        for link in &mut drive.links {
+            link.send(&frame)?;
+        }
+        drive.until(Link::is_flushed)?;
+    }
+    readers.join()?;
+    let deliveries = frames * FRAME * scale.burst_readers as u64;
+    let seconds = begun.elapsed().as_secs_f64();
+    Ok(vec![figure(RATE, "deliveries/s", deliveries as f64 / seconds)])
+}
+
+/// Clients that send an event's bytes and await a receipt's, and one thread that does nothing but answer.
+pub(crate) fn ping_pong(scale: &Scale) -> Outcome<Figures> {
+    let (near, far) = pairs(CLIENTS)?;
+    let servers = near
+        .into_iter()
+        .map(|socket| Link::new(socket, Box::new(Pong), Vec::new()));
+    let mut servers = Drive::new(servers.collect::<Outcome<_>>()?)?;
+    // Ends when the clients hang up.
+    let answering = std::thread::spawn(move || while servers.turn(|_, _| Ok(())).is_ok() {});
+    let clients = far
+        .into_iter()
+        .map(|socket| Link::new(socket, Box::new(Ping), Vec::new()));
+    let mut clients = Drive::new(clients.collect::<Outcome<_>>()?)?;
+    let call = Call {
+        bytes: events::event(0).json.into_bytes().into(),
+        answers: 1,
+    };
+    let calls = vec![vec![call]; CLIENTS];
+    closed_loop(&mut clients, &calls, scale.warm_up)?;
+    let laps = closed_loop(&mut clients, &calls, scale.closed_loop)?;
+    drop(clients);
+    answering.join().map_err(|_| "the answering thread panicked")?;
+    let mut figures = vec![figure(RATE, "answers/s", laps.calls as f64 / laps.seconds)];
+    figures.extend(p50_p99(laps.waits));
+    Ok(figures)
+}
+
+/// So many connections, both ends of each.
+fn pairs(count: usize) -> Outcome<(Vec<TcpStream>, Vec<TcpStream>)> {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let (mut near, mut far) = (Vec::new(), Vec::new());
+    for _ in 0..count {
+        far.push(TcpStream::connect(listener.local_addr()?)?);
+        near.push(listener.accept()?.0);
+    }
+    for socket in near.iter().chain(&far) {
+        socket.set_nodelay(true)?;
+    }
+    Ok((near, far))
+}
+
+/// Expects nothing.
+struct Deaf;
+
+impl Wire for Deaf {
+    fn read(&mut self, bytes: &[u8], _: &mut Heard, _: &mut Vec<u8>) -> Outcome<usize> {
+        Ok(bytes.len())
+    }
+}
+
+/// Answers everything that has an event's size.
+struct Pong;
+
+impl Wire for Pong {
+    fn read(&mut self, bytes: &[u8], _: &mut Heard, reply: &mut Vec<u8>) -> Outcome<usize> {
+        let whole = bytes.len() / EVENT_BYTES;
+        (0..whole).for_each(|_| reply.extend_from_slice(ANSWER));
+        Ok(whole * EVENT_BYTES)
+    }
+}
+
+/// Counts answers.
+struct Ping;
+
+impl Wire for Ping {
+    fn read(&mut self, bytes: &[u8], heard: &mut Heard, _: &mut Vec<u8>) -> Outcome<usize> {
+        let whole = bytes.len() / ANSWER.len();
+        heard.answers += whole as u64;
+        Ok(whole * ANSWER.len())
+    }
+}

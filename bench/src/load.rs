@@ -1,0 +1,15 @@
+//! How load is made, the same for everyone: connections that one thread serves, and the loops that drive them.
+//!
+//! A [`Wire`] knows a protocol; nothing else here does. Requests are bytes that were made before the clock started.
+
+mod closed;
+mod drive;
+mod link;
+mod opening;
+
+pub(crate) use self::{
+    closed::{Call, closed_loop},
+    drive::Drive,
+    link::{Heard, Link, Wire},
+    opening::Opening,
+};
