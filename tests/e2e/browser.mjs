@@ -23,8 +23,9 @@ export const openBrowser = () =>
 
 /** A page in a context of its own: nobody is logged in yet. */
 export async function openPage(test, browser, options = {}) {
-  const context = await browser.newContext({ viewport: WIDE, ...options });
+  const context = await browser.newContext({ viewport: WIDE, locale: "en-GB", timezoneId: "UTC", ...options });
   test?.after(() => context.close());
+  context.setDefaultTimeout(60_000);
   const page = await context.newPage();
   page.complaints = [];
   page.on("console", (message) => {
@@ -45,13 +46,13 @@ export async function openRoom(test, browser, kymo, { search = "", ...options } 
 
 /** Waits until the badge says so. */
 export const phase = (page, name, options = {}) =>
-  page.waitForSelector(`[data-testid=connection][data-phase=${name}]`, { timeout: 20_000, ...options });
+  page.waitForSelector(`[data-testid=connection][data-phase=${name}]`, { timeout: 60_000, ...options });
 
 /** Seqs of the rows in the page, from the top. */
 export const rowSeqs = (page) =>
   page.$$eval("[data-feed] [data-seq]", (rows) => rows.map((row) => Number(row.dataset.seq)));
 
-export const waitForRow = (page, seq) => page.waitForSelector(`[data-feed] [data-seq="${seq}"]`, { timeout: 10_000 });
+export const waitForRow = (page, seq) => page.waitForSelector(`[data-feed] [data-seq="${seq}"]`, { timeout: 60_000 });
 
 export const focusFeed = (page) => page.locator("[data-feed]").focus();
 

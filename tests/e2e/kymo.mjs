@@ -13,7 +13,7 @@ const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "../..")
 const program = path.resolve(process.env.KYMO_BIN ?? path.join(root, "target/release/kymo"));
 
 /** Asks again and again until there is an answer. */
-export async function until(what, ask, { withinMs = 15_000, everyMs = 15 } = {}) {
+export async function until(what, ask, { withinMs = 60_000, everyMs = 15 } = {}) {
   const deadline = Date.now() + withinMs;
   for (;;) {
     const answer = await ask();
@@ -30,9 +30,10 @@ export async function temporaryFolder(test) {
   return folder;
 }
 
-/** The environment without what would lead to another server, or make a `node --test` in it believe it is a part of ours. */
-function environment() {
-  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(KYMO|NODE)_/.test(name)));
+/** What programs get to see of the environment: nothing of it leads to another server, or to one person's settings. */
+export function environment(more = {}) {
+  const { PATH, TMPDIR = tmpdir() } = process.env;
+  return { PATH, TMPDIR, HOME: TMPDIR, TZ: "UTC", NO_COLOR: "1", ...more };
 }
 
 /** Runs the program to its end; answers with what it printed. */

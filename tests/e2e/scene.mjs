@@ -7,7 +7,7 @@ import { execFile } from "node:child_process";
 import { appendFile, mkdir, rename, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { promisify } from "node:util";
-import { run } from "./kymo.mjs";
+import { environment, run } from "./kymo.mjs";
 
 const CART = `export function total(items) {
   return items.reduce((sum, item) => sum + item.price * item.count, 0);
@@ -60,7 +60,7 @@ export class Project {
   git(...args) {
     const author = { GIT_AUTHOR_NAME: "planner", GIT_AUTHOR_EMAIL: "planner@example.org" };
     const committer = { GIT_COMMITTER_NAME: "planner", GIT_COMMITTER_EMAIL: "planner@example.org" };
-    const env = { ...process.env, ...author, ...committer, GIT_CONFIG_GLOBAL: "/dev/null" };
+    const env = environment({ ...author, ...committer, GIT_CONFIG_GLOBAL: "/dev/null", GIT_CONFIG_NOSYSTEM: "1" });
     return promisify(execFile)("git", args, { cwd: this.folder, env });
   }
   async commit(subject) {

@@ -275,7 +275,7 @@ fn relaxed_durability_syncs_within_a_second_also_under_constant_load() {
     let begun = Instant::now();
     while disk.syncs() == before {
         ledger.append(numbered(1..=1)).unwrap();
-        assert!(begun.elapsed() < Duration::from_secs(10), "nothing was synced");
+        assert!(begun.elapsed() < Duration::from_secs(60), "nothing was synced");
     }
     let head = ledger.ledger.head().unwrap().get();
     disk.cut_power(Leaves::Nothing);

@@ -12,7 +12,7 @@ use kymo_event::{Event, Level};
 use serde_json::Value;
 
 /// Long enough for a machine that is busy with other things; never waited for when all is well.
-pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 
 /// An event as tests look at it.
 #[derive(Clone, Debug)]

@@ -110,12 +110,15 @@ impl Ground {
     }
 }
 
-/// Runs git as nobody in particular, whatever the machine's own settings are.
+/// Runs git as nobody in particular, whatever the machine's own settings are, and also where a hook of git runs the
+/// tests and names its repository in the environment.
 pub(crate) fn git(folder: &Path, args: &[&str]) -> String {
     let output = Command::new("git")
         .current_dir(folder)
         .args(["-c", "core.editor=true", "-c", "commit.gpgsign=false"])
         .args(args)
+        .env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
         .env("GIT_CONFIG_GLOBAL", "/dev/null")
         .env("GIT_CONFIG_NOSYSTEM", "1")
         .envs([

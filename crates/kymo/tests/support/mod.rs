@@ -23,7 +23,7 @@ use std::{
 use serde_json::Value;
 
 /// How long anything may take before a test gives up.
-pub const DEADLINE: Duration = Duration::from_secs(30);
+pub const DEADLINE: Duration = Duration::from_secs(60);
 
 /// Waits until `what` gives a value.
 #[track_caller]
@@ -37,6 +37,10 @@ pub fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
         std::thread::sleep(Duration::from_millis(3));
     }
 }
+
+/// What commands get to see of the environment the tests were started in: where programs and temporary files are, and
+/// where coverage is written.
+const KEPT: &[&str] = &["PATH", "TMPDIR", "SystemRoot", "LLVM_PROFILE_FILE"];
 
 /// One user's machine.
 pub struct Home {
@@ -52,6 +56,12 @@ impl Default for Home {
 impl Home {
     pub fn new() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
+        // A command in a folder without a `.kymo` of its own means the nearest one above it.
+        let above = folder.path().ancestors().find(|above| above.join(".kymo").exists());
+        assert!(
+            above.is_none(),
+            "{above:?} is a recorded folder: set TMPDIR to a folder outside of any"
+        );
         for part in ["project", "home"] {
             fs::create_dir(folder.path().join(part)).expect("created");
         }
@@ -81,7 +91,7 @@ impl Home {
         path
     }
 
-    /// A command of the real program, with nothing of this environment but the PATH.
+    /// A command of the real program, which knows nothing of the environment the tests were started in.
     pub fn command(&self, args: &[&str]) -> Command {
         self.program(env!("CARGO_BIN_EXE_kymo"), args)
     }
@@ -93,18 +103,14 @@ impl Home {
             .args(args)
             .current_dir(self.project())
             .stdin(Stdio::null());
-        for (name, _) in std::env::vars_os() {
-            if name.to_string_lossy().starts_with("KYMO_") {
-                command.env_remove(name);
+        command.env_clear();
+        for name in KEPT {
+            if let Some(value) = std::env::var_os(name) {
+                command.env(name, value);
             }
         }
-        let home = self.folder.path().join("home");
         command
-            .env("HOME", &home)
-            .env_remove("XDG_DATA_HOME")
-            .env_remove("DISPLAY");
-        command
-            .env_remove("WAYLAND_DISPLAY")
+            .env("HOME", self.folder.path().join("home"))
             .env("NO_COLOR", "1")
             .env("TZ", "UTC");
         command
