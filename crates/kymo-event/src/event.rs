@@ -124,6 +124,22 @@ impl<'a> Event<'a> {
         out.push(b'}');
     }
 
+    /// What ties events together, by the names it has in the line, in their order; only what this event has.
+    pub fn correlation(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let keys = [
+            ("agent", &self.agent),
+            ("session", &self.session),
+            ("task", &self.task),
+            ("trace", &self.trace),
+            ("span", &self.span),
+            ("parent", &self.parent),
+            ("user", &self.user),
+            ("tier", &self.tier),
+        ];
+        keys.into_iter()
+            .filter_map(|(name, text)| Some((name, text.as_deref()?)))
+    }
+
     /// The JSON text of a field in `ext`.
     #[must_use]
     pub fn ext(&self, name: &str) -> Option<&str> {

@@ -46,21 +46,9 @@ pub(super) fn names(event: &Event<'_>, limits: &Limits) -> Result<(), Refusal> {
     }
     name("type", &event.kind, limits)?;
     name("source", &event.source, limits)?;
-    let ids = [
-        ("id", &event.id),
-        ("agent", &event.agent),
-        ("session", &event.session),
-        ("task", &event.task),
-        ("trace", &event.trace),
-        ("span", &event.span),
-        ("parent", &event.parent),
-        ("user", &event.user),
-        ("tier", &event.tier),
-    ];
-    for (key, value) in ids {
-        if let Some(value) = value {
-            id(key, value, limits)?;
-        }
+    let ids = event.id.as_deref().map(|id| ("id", id));
+    for (key, value) in ids.into_iter().chain(event.correlation()) {
+        id(key, value, limits)?;
     }
     not_reserved(&event.kind)
 }

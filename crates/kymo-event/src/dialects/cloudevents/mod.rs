@@ -93,7 +93,7 @@ impl<'e, 'o> Writer<'e, 'o> {
         if event.level != Level::Info && !(self.own && event.ext("level").is_some()) {
             self.text("level", event.level.as_str());
         }
-        for (name, text) in correlation(&event) {
+        for (name, text) in event.correlation() {
             self.text(name, text);
         }
         if let Some(cause) = event.cause {
@@ -174,19 +174,4 @@ impl<'e, 'o> Writer<'e, 'o> {
         json::push_string(self.out, name);
         self.out.push(b':');
     }
-}
-
-fn correlation<'e>(event: &'e Event<'_>) -> impl Iterator<Item = (&'static str, &'e str)> {
-    let keys = [
-        ("agent", &event.agent),
-        ("session", &event.session),
-        ("task", &event.task),
-        ("trace", &event.trace),
-        ("span", &event.span),
-        ("parent", &event.parent),
-        ("user", &event.user),
-        ("tier", &event.tier),
-    ];
-    keys.into_iter()
-        .filter_map(|(name, text)| Some((name, text.as_deref()?)))
 }
