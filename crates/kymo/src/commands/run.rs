@@ -10,7 +10,7 @@ use std::{
         Arc,
         mpsc::{Receiver, channel},
     },
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use crate::{
@@ -154,13 +154,26 @@ enum Happening {
     Signal(i32),
 }
 
-/// Waits for the end of the streams; a signal ends the waiting and is returned.
+/// After a signal, how long streams may still take to end: one sent to the whole group ended the command a moment
+/// before it reached us, and the command's last words are on their way.
+const LAST_WORDS: Duration = Duration::from_millis(250);
+
+/// Waits for the end of the streams; a signal ends the waiting and is returned, unless they end soon after it.
 fn wait_for_streams(happenings: &Receiver<Happening>, mut streams: usize) -> Option<i32> {
+    let mut told: Option<(i32, Instant)> = None;
     while streams > 0 {
-        match happenings.recv() {
-            Ok(Happening::StreamEnded) => streams -= 1,
-            Ok(Happening::Signal(signal)) => return Some(signal),
-            Err(_) => break,
+        let happening = match told {
+            None => happenings.recv().ok(),
+            Some((_, until)) => happenings
+                .recv_timeout(until.saturating_duration_since(Instant::now()))
+                .ok(),
+        };
+        match happening {
+            Some(Happening::StreamEnded) => streams -= 1,
+            Some(Happening::Signal(signal)) => {
+                told.get_or_insert((signal, Instant::now() + LAST_WORDS));
+            }
+            None => return told.map(|(signal, _)| signal),
         }
     }
     None
@@ -172,5 +185,30 @@ fn finish(recorder: Arc<Recorder>) {
         Ok(recorder) => recorder.finish(),
         // A stream that something left behind still holds: what it says from here on is not recorded.
         Err(recorder) => recorder.settle(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn streams_that_end_soon_after_a_signal_are_taken_to_their_end() {
+        let (tell, happenings) = channel();
+        tell.send(Happening::Signal(15)).expect("kept");
+        tell.send(Happening::StreamEnded).expect("kept");
+        tell.send(Happening::StreamEnded).expect("kept");
+        assert_eq!(wait_for_streams(&happenings, 2), None);
+    }
+
+    #[test]
+    fn a_stream_that_something_left_behind_holds_is_not_waited_for_after_a_signal() {
+        let (tell, happenings) = channel();
+        tell.send(Happening::StreamEnded).expect("kept");
+        for signal in [15, 2] {
+            tell.send(Happening::Signal(signal)).expect("kept");
+        }
+        assert_eq!(wait_for_streams(&happenings, 2), Some(15));
+        drop(tell);
     }
 }
