@@ -68,10 +68,10 @@ impl Printer {
         Self::keep(self.out.write_all(bytes));
     }
 
-    /// A value as indented JSON.
+    /// A value as indented JSON; a list of numbers or words stands on one line.
     pub(crate) fn json(&mut self, value: &impl serde::Serialize) {
         let text = serde_json::to_string_pretty(value).expect("values of ours become JSON");
-        self.line(text);
+        self.line(with_short_lists(&text));
     }
 
     /// Hands what was written to the reader now.
@@ -99,6 +99,34 @@ impl Drop for Printer {
     }
 }
 
+/// Indented JSON with each list of plain values on one line.
+fn with_short_lists(json: &str) -> String {
+    // No string holds a line feed, so that what a line ends with tells what it is.
+    let lines: Vec<&str> = json.lines().collect();
+    let is_plain = |line: &&&str| !line.ends_with(['[', '{']) && !line.trim_start().starts_with([']', '}']);
+    let mut out = String::with_capacity(json.len());
+    let mut at = 0;
+    while let Some(line) = lines.get(at) {
+        out.push_str(line);
+        at += 1;
+        if line.ends_with('[') {
+            let items = lines[at..].iter().take_while(is_plain).count();
+            if lines[at + items].trim_start().starts_with(']') {
+                let inside: Vec<_> = lines[at..at + items]
+                    .iter()
+                    .map(|item| item.trim_start())
+                    .collect();
+                out.push_str(&inside.join(" "));
+                out.push_str(lines[at + items].trim_start());
+                at += items + 1;
+            }
+        }
+        out.push('\n');
+    }
+    out.truncate(out.trim_end().len());
+    out
+}
+
 /// One line on standard error: something people should know while the command goes on.
 pub(crate) fn note(text: impl AsRef<str>) {
     let _ = writeln!(anstream::stderr(), "{NOTE}kymo:{NOTE:#} {}", text.as_ref());
@@ -110,5 +138,34 @@ pub(crate) fn complain(failure: &Failure) {
     let _ = writeln!(err, "{BAD}error:{BAD:#} {failure}");
     if let Some(hint) = &failure.hint {
         let _ = writeln!(err, "  {DIM}→{DIM:#} {hint}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_list_of_plain_values_stands_on_one_line_and_all_else_is_indented() {
+        let value = json!({ "a": [1, 2.5, null], "b": [], "c": [{ "lag": 0 }, [3, "[", "x ]"]], "d": {} });
+        let pretty = serde_json::to_string_pretty(&value).expect("JSON");
+        let text = with_short_lists(&pretty);
+        assert_eq!(
+            serde_json::from_str::<serde_json::Value>(&text).expect("JSON"),
+            value
+        );
+        let expected = r#"{
+  "a": [1, 2.5, null],
+  "b": [],
+  "c": [
+    {
+      "lag": 0
+    },
+    [3, "[", "x ]"]
+  ],
+  "d": {}
+}"#;
+        assert_eq!(text, expected);
     }
 }
