@@ -257,6 +257,10 @@ impl Tally {
 
     fn json(&self) -> serde_json::Value {
         let mut value = serde_json::to_value(&self.receipt).expect("a receipt becomes JSON");
+        if self.receipt.durability.is_empty() && self.spooled > 0 {
+            // No server has answered: what is on disk is the spool.
+            value["durability"] = "spooled".into();
+        }
         value["spooled"] = self.spooled.into();
         value
     }

@@ -240,7 +240,11 @@ fn without_a_server_events_are_kept_and_a_server_takes_them_up_exactly_once() {
     let ran = home
         .kymo_with_input(&["emit", "-", "--json"], lines.as_bytes())
         .good();
-    assert_eq!(ran.json()["spooled"], 47);
+    let receipt = ran.json();
+    assert_eq!(
+        (&receipt["spooled"], &receipt["accepted"], &receipt["durability"]),
+        (&json!(47), &json!(0), &json!("spooled"))
+    );
 
     let server = home.serve();
     let mut got = numbers(&server.wait_for_events("type:kept", 50));
