@@ -36,6 +36,8 @@ pub(super) enum Deaf {
 pub(super) struct Ears {
     watcher: RecommendedWatcher,
     listening: BTreeSet<PathBuf>,
+    /// How many of them are not git's own.
+    peoples: usize,
     deaf: BTreeMap<PathBuf, Deaf>,
     max: usize,
     /// The system said "no more": asking for each further directory would only cost time.
@@ -51,6 +53,7 @@ impl Ears {
         Ok(Self {
             watcher,
             listening: BTreeSet::new(),
+            peoples: 0,
             deaf: BTreeMap::new(),
             max: if max == 0 { usize::MAX } else { max },
             full: false,
@@ -64,12 +67,12 @@ impl Ears {
         match result {
             Ok(()) => {
                 self.deaf.remove(directory);
-                self.listening.insert(directory.to_owned());
+                self.add(directory);
                 true
             }
             Err(None) => false, // gone meanwhile; its removal is heard from above
             Err(Some(reason)) => {
-                self.listening.remove(directory);
+                self.remove(directory);
                 self.deaf.insert(directory.to_owned(), reason);
                 false
             }
@@ -100,7 +103,7 @@ impl Ears {
     /// A directory and what is below went away; the system's registrations went with it.
     pub(super) fn forget(&mut self, directory: &Path) {
         for known in self.listening_below(directory) {
-            self.listening.remove(&known);
+            self.remove(&known);
         }
         if !self.deaf.is_empty() {
             self.deaf.retain(|known, _| !known.starts_with(directory));
@@ -142,8 +145,21 @@ impl Ears {
         self.deaf.insert(directory.to_owned(), reason);
     }
 
-    pub(super) fn listening(&self) -> usize {
-        self.listening.len()
+    /// Directories listened to, those that git keeps for itself left out: they are no part of what people watch.
+    pub(super) const fn listening(&self) -> usize {
+        self.peoples
+    }
+
+    fn add(&mut self, directory: &Path) {
+        if self.listening.insert(directory.to_owned()) && !is_gits(directory) {
+            self.peoples += 1;
+        }
+    }
+
+    fn remove(&mut self, directory: &Path) {
+        if self.listening.remove(directory) && !is_gits(directory) {
+            self.peoples -= 1;
+        }
     }
 
     pub(super) fn deaf(&self) -> &BTreeMap<PathBuf, Deaf> {
@@ -153,7 +169,7 @@ impl Ears {
     /// What is wrong and what to do, in a sentence or two; `None` when every directory is listened to.
     pub(super) fn problem(&self) -> Option<String> {
         let count = |reason: &Deaf| self.deaf.values().filter(|one| *one == reason).count();
-        let all = self.deaf.len() + self.listening.len();
+        let all = self.deaf.len() + self.listening();
         let (system, settings, denied) = (count(&Deaf::System), count(&Deaf::Settings), count(&Deaf::Denied));
         let mut said = Vec::new();
         if system > 0 {
@@ -182,6 +198,10 @@ impl Ears {
         }
         (!said.is_empty()).then(|| said.join(". "))
     }
+}
+
+fn is_gits(directory: &Path) -> bool {
+    directory.iter().any(|part| part == ".git")
 }
 
 fn reason(kind: &ErrorKind) -> Option<Deaf> {

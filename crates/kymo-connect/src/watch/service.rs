@@ -34,7 +34,7 @@ pub struct Watch {
 pub struct WatchStatus {
     /// Absolute folder.
     pub folder: PathBuf,
-    /// Directories watched, those inside `.git` included.
+    /// Directories watched, not counting those inside `.git`.
     pub directories: usize,
     /// Directories that could not be watched.
     pub unwatched: usize,

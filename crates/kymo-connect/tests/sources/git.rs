@@ -27,6 +27,7 @@ fn the_state_at_start_names_branch_and_head_and_the_past_is_not_told() {
     let started = rig.until("watch.started", |seen| seen.kind == "watch.started");
     assert_eq!(started.data["git"]["branch"], "main");
     assert_eq!(started.data["git"]["head"], head.trim());
+    assert_eq!(rig.status().directories, 1, "git's own are not counted");
     assert_eq!(rig.story(), Vec::<String>::new());
 }
 
