@@ -6,6 +6,8 @@ import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { App } from "./app/App";
 import { openDesk } from "./app/desk";
+import { isPage } from "./app/location";
+import { NotFound } from "./app/NotFound";
 import { theme } from "./ui/theme";
 
 const root = document.getElementById("root");
@@ -13,7 +15,7 @@ if (root) {
   createRoot(root).render(
     <StrictMode>
       <MantineProvider theme={theme} defaultColorScheme="auto">
-        <App desk={openDesk()} />
+        {isPage(location.pathname) ? <App desk={openDesk()} /> : <NotFound path={location.pathname} />}
       </MantineProvider>
     </StrictMode>,
   );

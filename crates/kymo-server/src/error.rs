@@ -262,6 +262,8 @@ pub(crate) mod answers {
     pub(crate) const ELSEWHERE: StatusCode = StatusCode::SEE_OTHER;
     /// The browser has it already.
     pub(crate) const UNCHANGED: StatusCode = StatusCode::NOT_MODIFIED;
+    /// A page for people that says so.
+    pub(crate) const NOT_THERE: StatusCode = StatusCode::NOT_FOUND;
 }
 
 impl From<PublishError> for ApiError {

@@ -1,4 +1,5 @@
-//! The web page, embedded at build time: hashed names are cached for ever, every other path of a person is the page.
+//! The web page, embedded at build time: hashed names are cached for ever. At a path where nothing is a person gets the
+//! page with the status of an error, and the page says so.
 use std::io::Read;
 
 use axum::{
@@ -27,9 +28,13 @@ pub(crate) const POLICY: [(HeaderName, &str); 1] = [(
      object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
 )];
 
-/// The file at a path, or the page itself where a person may be; `None` for a file that is not there.
+/// The page at `/`, a file at its path; elsewhere the page as it says that nothing is there, or `None` where a program
+/// asks for a file.
 pub(crate) fn serve(path: &str, headers: &HeaderMap) -> Option<Response<Body>> {
     let path = path.trim_start_matches('/');
+    if path.is_empty() {
+        return Some(page(headers));
+    }
     if let Some(file) = find(path) {
         return Some(file.serve(headers));
     }
@@ -37,10 +42,25 @@ pub(crate) fn serve(path: &str, headers: &HeaderMap) -> Option<Response<Body>> {
     if path.starts_with("assets/") || last.contains('.') {
         return None;
     }
-    Some(match find("index.html") {
+    // Whole, whatever the browser has: an answer that something is not there is not kept.
+    let whole: HeaderMap = headers
+        .get(header::ACCEPT_ENCODING)
+        .map(|coding| (header::ACCEPT_ENCODING, coding.clone()))
+        .into_iter()
+        .collect();
+    let mut answer = page(&whole);
+    answer.headers_mut().remove(header::ETAG);
+    let keep = HeaderValue::from_static("no-store");
+    answer.headers_mut().insert(header::CACHE_CONTROL, keep);
+    *answer.status_mut() = answers::NOT_THERE;
+    Some(answer)
+}
+
+fn page(headers: &HeaderMap) -> Response<Body> {
+    match find("index.html") {
         Some(index) => index.serve(headers),
         None => (POLICY, Html(include_str!("page/plain.html"))).into_response(),
-    })
+    }
 }
 
 fn find(path: &str) -> Option<&'static File> {
@@ -173,16 +193,22 @@ mod tests {
     }
 
     #[test]
-    fn paths_of_people_are_the_page_and_missing_files_are_missing() {
-        let none = HeaderMap::new();
-        for path in ["/", "/feed", "/events/42"] {
-            let response = serve(path, &none).expect("the page");
+    fn a_path_that_leads_nowhere_is_the_page_with_an_error_and_missing_files_are_missing() {
+        let known = headers(header::IF_NONE_MATCH, "\"1f\"");
+        for (path, status) in [
+            ("/", axum::http::StatusCode::OK),
+            ("/nope", answers::NOT_THERE),
+            ("/events/42", answers::NOT_THERE),
+        ] {
+            let response = serve(path, &known).expect("the page");
+            assert_eq!(response.status(), status, "{path}");
             assert_eq!(
                 response.headers()[header::CONTENT_TYPE],
                 "text/html; charset=utf-8",
                 "{path}"
             );
         }
+        let none = HeaderMap::new();
         for path in ["/assets/gone-123.js", "/robots.txt", "/.env"] {
             assert!(
                 serve(path, &none).is_none() || find(path.trim_start_matches('/')).is_some(),

@@ -15,6 +15,34 @@ pub(crate) struct Parameter {
     pub(crate) example: &'static str,
 }
 
+/// `filter`, of every route that gives events.
+pub(crate) const FILTER: Parameter = Parameter {
+    name: "filter",
+    about: "Which events; everything if absent.",
+    example: "type:task.* level:>=warn",
+};
+
+/// `channels`, of the same.
+pub(crate) const CHANNELS: Parameter = Parameter {
+    name: "channels",
+    about: "Names of simple filters, separated by commas or repeated; their union.",
+    example: "agent:planner,global",
+};
+
+/// `dialect`, of the same.
+pub(crate) const DIALECT: Parameter = Parameter {
+    name: "dialect",
+    about: "The form events are given in: kymo if absent.",
+    example: "cloudevents",
+};
+
+/// `ledger`, where a seq may be sent.
+pub(crate) const LEDGER: Parameter = Parameter {
+    name: "ledger",
+    about: "The ledger that seqs come from; said if it is another one than this.",
+    example: "0198c2f0-6f1e-7c55-a1c1-3b6c2f6f0a11",
+};
+
 /// The parameters of a request.
 #[derive(Debug)]
 pub(crate) struct Params(Vec<(String, String)>);

@@ -26,7 +26,7 @@ use crate::{
     encoders::Frames,
     error::ApiError,
     events::write_gap,
-    params::{Parameter, Params},
+    params::{self, Parameter, Params},
     position,
 };
 
@@ -42,16 +42,8 @@ const LAST_BYTES: usize = 1 << 20;
 
 /// Parameters of following.
 pub(crate) const PARAMETERS: &[Parameter] = &[
-    Parameter {
-        name: "filter",
-        about: "Which events; everything if absent.",
-        example: "type:task.* level:>=warn",
-    },
-    Parameter {
-        name: "channels",
-        about: "Names of simple filters, separated by commas or repeated; their union.",
-        example: "agent:planner,global",
-    },
+    params::FILTER,
+    params::CHANNELS,
     Parameter {
         name: "from",
         about: "The first, inclusive: a seq, an RFC 3339 time, a time before now such as -5m, `start`, or `now` (if absent).",
@@ -67,16 +59,8 @@ pub(crate) const PARAMETERS: &[Parameter] = &[
         about: "The same, as some polyfills send it.",
         example: "1000",
     },
-    Parameter {
-        name: "dialect",
-        about: "The form events are given in: kymo if absent.",
-        example: "cloudevents",
-    },
-    Parameter {
-        name: "ledger",
-        about: "The ledger that seqs come from; said if it is another one than this.",
-        example: "0198c2f0-6f1e-7c55-a1c1-3b6c2f6f0a11",
-    },
+    params::DIALECT,
+    params::LEDGER,
 ];
 
 /// The handler.

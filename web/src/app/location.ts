@@ -6,6 +6,9 @@
  */
 import { useCallback, useSyncExternalStore } from "react";
 
+/** Whether there is a page at a path; everywhere else the server answers 404, and the page says so. */
+export const isPage = (path: string): boolean => path === "/" || path === "/index.html";
+
 export interface Look {
   filter: string;
   channels: string[];

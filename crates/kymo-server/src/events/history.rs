@@ -17,7 +17,7 @@ use crate::{
     app::App,
     auth::Caller,
     error::ApiError,
-    params::{Parameter, Params},
+    params::{self, Parameter, Params},
     position,
 };
 
@@ -31,16 +31,8 @@ const PIECE_BYTES: usize = 256 << 10;
 
 /// Parameters of reading history.
 pub(crate) const HISTORY_PARAMETERS: &[Parameter] = &[
-    Parameter {
-        name: "filter",
-        about: "Which events; everything if absent.",
-        example: "type:task.* level:>=warn",
-    },
-    Parameter {
-        name: "channels",
-        about: "Names of simple filters, separated by commas or repeated; their union.",
-        example: "agent:planner,global",
-    },
+    params::FILTER,
+    params::CHANNELS,
     Parameter {
         name: "from",
         about: "The first, inclusive: a seq, an RFC 3339 time, a time before now such as -5m, or `start`.",
@@ -61,16 +53,8 @@ pub(crate) const HISTORY_PARAMETERS: &[Parameter] = &[
         about: "`newest` or `oldest` first; oldest if `from` is given, else newest.",
         example: "newest",
     },
-    Parameter {
-        name: "dialect",
-        about: "The form events are given in: kymo if absent.",
-        example: "cloudevents",
-    },
-    Parameter {
-        name: "ledger",
-        about: "The ledger that seqs come from; said if it is another one than this.",
-        example: "0198c2f0-6f1e-7c55-a1c1-3b6c2f6f0a11",
-    },
+    params::DIALECT,
+    params::LEDGER,
 ];
 
 /// The handler.

@@ -150,11 +150,11 @@ async fn status_and_metrics_say_how_the_server_is() {
 #[tokio::test]
 async fn paths_of_people_show_the_page_and_mistakes_of_programs_are_told() {
     let server = Running::start().await;
-    for path in ["/", "/feed?filter=x"] {
+    for (path, status) in [("/", 200), ("/?filter=x", 200), ("/nope", 404), ("/feed/42", 404)] {
         let page = http::ask(server.addr, "GET", path, &[], b"").await;
         assert_eq!(
             (page.status, page.header("content-type")),
-            (200, Some("text/html; charset=utf-8")),
+            (status, Some("text/html; charset=utf-8")),
             "{path}"
         );
     }
