@@ -3,6 +3,7 @@
 //! This crate puts the parts together and talks to people: it knows terminals, settings and exit codes, and leaves
 //! storing, fanning out and serving to the crates below. Every command is one file in [`commands`], listed in [`cli`].
 
+mod address;
 mod cli;
 mod client;
 mod commands;

@@ -15,17 +15,12 @@ use kymo_connect::{HubOutlet, Watch, WatchSettings, WatchStatus, take_up_spools}
 use kymo_event::{Event, Level};
 use kymo_hub::{Hub, Notices};
 use kymo_ledger::{Ledger, OpenError};
-use kymo_server::{Parts, Server, ServerSettings, StartError};
+use kymo_server::{Parts, Server};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    exit::Exit,
-    failure::{Failure, Kind},
-    find::ServerFile,
-    moment::now,
-    printer,
-    settings::Settings,
+    address, exit::Exit, failure::Failure, find::ServerFile, moment::now, printer, settings::Settings,
     signals::Signals,
 };
 
@@ -33,7 +28,7 @@ use crate::{
 pub(crate) struct Plan {
     pub(crate) data: PathBuf,
     pub(crate) settings: Settings,
-    /// Whether the address was asked for. If not, a taken port is replaced by a free one.
+    /// Whether the address was asked for. If not, it may be another one (see [`address`]).
     pub(crate) listen_is_fixed: bool,
     /// Folders to watch.
     pub(crate) watch: Vec<PathBuf>,
@@ -145,7 +140,6 @@ pub(crate) fn prepare_folder(data: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Binds; a default port that is taken gives way to a free one.
 async fn bind(
     plan: &Plan,
     hub: &Hub,
@@ -161,39 +155,7 @@ async fn bind(
             status: Arc::new(move || serde_json::json!({ "watch": watching.status() })),
         }
     };
-    let settings = plan.settings.server.clone();
-    match Server::bind(settings.clone(), parts()).await {
-        Ok(server) => Ok((server, None)),
-        Err(StartError::Listen { addr, cause })
-            if cause.kind() == io::ErrorKind::AddrInUse && !plan.listen_is_fixed =>
-        {
-            let free = ServerSettings {
-                listen: SocketAddr::new(addr.ip(), 0),
-                ..settings
-            };
-            Ok((
-                Server::bind(free, parts()).await.map_err(not_started)?,
-                Some(addr.port()),
-            ))
-        }
-        Err(error) => Err(not_started(error)),
-    }
-}
-
-fn not_started(error: StartError) -> Failure {
-    match &error {
-        StartError::Listen { addr, cause } => {
-            let failure = Failure::failed(format!("cannot listen on {addr}: {cause}"));
-            match cause.kind() {
-                io::ErrorKind::AddrInUse => {
-                    failure.hint("another program uses this port; --listen 127.0.0.1:0 picks a free one")
-                }
-                _ => failure.hint("name another address with --listen"),
-            }
-        }
-        StartError::NotLoopback { .. } => Failure::new(Kind::Settings, error.to_string()),
-        StartError::Secret { path, cause } => Failure::disk("read or written", path, cause),
-    }
+    address::bind(&plan.settings.server, plan.listen_is_fixed, &plan.data, parts).await
 }
 
 fn started(addr: SocketAddr, data: &Path) -> Event<'static> {
