@@ -175,14 +175,13 @@ pub(crate) fn data_folder(named: Option<&Path>) -> Result<PathBuf, Failure> {
         return absolute(Path::new(&named));
     }
     let here = env::current_dir().map_err(|cause| Failure::disk("read", Path::new("."), &cause))?;
-    match here
-        .ancestors()
-        .map(|folder| folder.join(".kymo"))
-        .find(|folder| folder.is_dir())
-    {
-        Some(found) => Ok(found),
-        None => user_folder(),
-    }
+    nearest(&here).map_or_else(user_folder, Ok)
+}
+
+/// The data folder in a folder, or in the nearest one above it that has one.
+pub(crate) fn nearest(folder: &Path) -> Option<PathBuf> {
+    let mut places = folder.ancestors().map(|folder| folder.join(".kymo"));
+    places.find(|place| place.is_dir())
 }
 
 /// The folder of the hub that belongs to the user and to no project.
@@ -219,6 +218,14 @@ pub(crate) fn state_of(data: &Path, token: Option<&str>) -> Result<State, Failur
             _ => State::Held { pid },
         },
     })
+}
+
+/// The process that holds a data folder, if one does and says so.
+pub(crate) fn held_by(data: &Path) -> Option<u32> {
+    match kymo_ledger::lock_state(data) {
+        Ok(LockState::Held { pid }) => pid,
+        _ => None,
+    }
 }
 
 #[cfg(unix)]

@@ -26,7 +26,7 @@ impl Welcome<'_> {
     pub(crate) fn print(&self) {
         let mut printer = Printer::new();
         let state = match self.joined {
-            Some(pid) => format!("already running here (pid {pid})"),
+            Some(pid) => format!("already running (pid {pid})"),
             None => "recording".to_owned(),
         };
         printer.line(format!(

@@ -24,7 +24,8 @@ Examples:
   kymo up --no-open                print the address only
   kymo up --listen 127.0.0.1:8080  on another port
 
-A second `kymo up` in the same folder joins the running one: it prints a fresh address and ends.";
+A second `kymo up` in the same folder, or in one below it, joins the running one: it prints a fresh
+address and ends. `kymo up --data .kymo` gives a folder below a ledger of its own.";
 
 /// Arguments of `up`.
 #[derive(clap::Args, Debug)]
@@ -65,6 +66,22 @@ impl Args {
         } else {
             folder.join(".kymo")
         };
+        let above = if is_named || data.exists() {
+            None
+        } else {
+            find::nearest(&folder)
+        };
+        let open = !self.no_open && Printer::on_terminal();
+        if let Some(above) = above
+            .as_deref()
+            .filter(|above| !self.no_watch && records(above, &folder))
+        {
+            note(format!(
+                "{} is recorded already, with what is around it; `kymo up --data .kymo` gives it a ledger of its own",
+                welcome::near(&folder)
+            ));
+            return join(above, find::held_by(above), &[folder], open);
+        }
         let loaded = Loaded::load(&self.settings, &data, &listen_flags(self.listen, self.insecure))?;
         let plan = Plan {
             data: data.clone(),
@@ -77,12 +94,31 @@ impl Args {
             settings: loaded.settings,
         };
         let watches = plan.watch.clone();
-        let open = !self.no_open && Printer::on_terminal();
-        match station::run(plan, |ready| greet(ready, open))? {
+        let on_ready = |ready: &Ready| {
+            greet(ready, open);
+            if let Some(above) = above.as_deref().and_then(Path::parent) {
+                note(format!(
+                    "a new ledger begins here, beside the one of {0}; `kymo up {0}` records this folder there",
+                    above.display()
+                ));
+            }
+        };
+        match station::run(plan, on_ready)? {
             Ended::Served => Ok(Exit::Done),
             Ended::Elsewhere { pid } => join(&data, pid, &watches, open),
         }
     }
+}
+
+/// Whether a server runs on this data folder that watches a folder or one above it.
+fn records(data: &Path, folder: &Path) -> bool {
+    let Ok(State::Running(endpoint)) = find::state_of(data, None) else {
+        return false;
+    };
+    let watched: Option<Watched> = crate::client::Client::new(&endpoint)
+        .get("/api/v1/status", &[])
+        .ok();
+    watched.is_some_and(|watched| watched.covers(folder))
 }
 
 /// Flags that are settings, for the layer above all others.
@@ -134,6 +170,12 @@ struct Watched {
     watch: Vec<WatchedFolder>,
 }
 
+impl Watched {
+    fn covers(&self, folder: &Path) -> bool {
+        self.watch.iter().any(|watch| folder.starts_with(&watch.folder))
+    }
+}
+
 #[derive(Deserialize)]
 struct WatchedFolder {
     folder: PathBuf,
@@ -172,9 +214,7 @@ pub(super) fn join(data: &Path, pid: Option<u32>, watches: &[PathBuf], open: boo
 /// A server that does not watch what was asked for says so, rather than let people wait for events.
 fn tell_unwatched(client: &crate::client::Client, watches: &[PathBuf]) {
     let watched: Watched = client.get("/api/v1/status", &[]).unwrap_or_default();
-    let missing = watches
-        .iter()
-        .find(|folder| watched.watch.iter().all(|watch| watch.folder != **folder));
+    let missing = watches.iter().find(|folder| !watched.covers(folder));
     if let Some(folder) = missing {
         note(format!(
             "the running server does not watch {0}; `kymo watch {0}` does",

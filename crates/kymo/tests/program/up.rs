@@ -2,7 +2,7 @@
 
 use std::{fs, net::TcpListener};
 
-use crate::support::{Home, Running, Server, wait_for};
+use crate::support::{Home, Ran, Running, Server, wait_for};
 
 fn up(home: &Home, args: &[&str]) -> Server {
     let mut all = vec!["up", "--no-open", "--listen", "127.0.0.1:0"];
@@ -109,6 +109,55 @@ fn joining_a_server_that_watches_nothing_says_how_to_watch() {
 }
 
 #[test]
+fn in_a_folder_below_it_joins_the_server_that_records_it() {
+    let home = Home::new();
+    let server = up(&home, &[]);
+    home.write("sub/deeper/a.txt", "");
+    let in_sub = |args: &[&str]| {
+        let mut command = home.command(args);
+        command.current_dir(home.project().join("sub/deeper"));
+        Ran::of(command)
+    };
+    for ran in [
+        in_sub(&["up", "--no-open"]),
+        home.kymo(&["up", "sub", "--no-open"]),
+    ] {
+        let ran = ran.good();
+        assert!(
+            ran.stdout.contains(&format!("{}/login?code=", server.url))
+                && ran.stdout.contains(&format!("pid {}", server.pid())),
+            "{}",
+            ran.stdout
+        );
+        assert!(
+            ran.stderr.contains("is recorded already") && ran.stderr.contains("--data .kymo"),
+            "{}",
+            ran.stderr
+        );
+    }
+    assert!(!home.project().join("sub/deeper/.kymo").exists());
+    assert!(!home.project().join("sub/.kymo").exists());
+}
+
+#[test]
+fn below_a_ledger_that_nobody_serves_a_new_one_begins_and_that_is_said() {
+    let home = Home::new();
+    home.serve().stop();
+    home.write("sub/a.txt", "");
+    let mut command = home.command(&["up", "--no-open", "--listen", "127.0.0.1:0"]);
+    command.current_dir(home.project().join("sub"));
+    let running = Running::start(command);
+    let said = running.error_with("a new ledger begins here");
+    assert!(
+        said.contains(&format!("kymo up {}", home.project().display())),
+        "{said}"
+    );
+    assert!(home.project().join("sub/.kymo/ledger").is_dir());
+    crate::support::signal(running.pid(), "TERM");
+    assert!(running.end().0.success());
+}
+
+#[test]
 fn the_default_port_gives_way_when_another_program_has_it() {
     let home = Home::new();
     // Either we take the port, or somebody already has it: in both cases it is busy.
@@ -121,6 +170,26 @@ fn the_default_port_gives_way_when_another_program_has_it() {
     assert!(said.contains("port 7700 is used by another program"), "{said}");
     crate::support::signal(running.pid(), "TERM");
     assert!(running.end().0.success());
+}
+
+#[test]
+fn a_folder_comes_back_on_the_port_it_had_so_that_an_open_page_finds_it() {
+    let home = Home::new();
+    // Either we take the port, or somebody already has it: in both cases it is busy.
+    let _taken = TcpListener::bind("127.0.0.1:7700");
+    let start = || Server::start(home.command(&["up", "--no-open", "--no-watch"]), &home.data());
+    let first = start();
+    let url = first.url.clone();
+    first.stop();
+    let second = start();
+    assert_eq!(second.url, url);
+    second.kill();
+    // Somebody else has it by now: then it is another one.
+    let port = url.trim_start_matches("http://").to_owned();
+    let _taken_too = TcpListener::bind(port).expect("nobody listens there");
+    let third = start();
+    assert_ne!(third.url, url);
+    third.stop();
 }
 
 #[test]
