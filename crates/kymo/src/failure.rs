@@ -2,6 +2,7 @@
 use std::{fmt, path::Path};
 
 use kymo_ledger::{OpenError, ReadError};
+use unicode_width::UnicodeWidthStr;
 
 /// What sort of failure; decides the exit code and nothing else.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -120,11 +121,12 @@ impl Failure {
         if words.contains('\n') || words.chars().count() < error.at {
             return failure;
         }
+        let before: String = words.chars().take(error.at).collect();
         failure.hint(format!(
-            "at character {}:\n      {words}\n      {:>2$}",
+            "at character {}:\n      {words}\n      {:2$}^",
             error.at + 1,
-            '^',
-            error.at + 1
+            "",
+            before.width()
         ))
     }
 }

@@ -72,6 +72,45 @@ impl Selection {
     }
 }
 
+/// Where to begin; part of the arguments of every command that reads.
+#[derive(clap::Args, Clone, Copy, Debug, Default)]
+pub(crate) struct Beginning {
+    /// From this moment on: 10m, a date or time, or a seq
+    #[arg(
+        long,
+        visible_alias = "since",
+        value_name = "MOMENT",
+        allow_hyphen_values = true
+    )]
+    pub(crate) from: Option<Moment>,
+}
+
+/// Where to begin and end; part of the arguments of commands that read a stretch.
+#[derive(clap::Args, Clone, Copy, Debug, Default)]
+pub(crate) struct Range {
+    #[command(flatten)]
+    beginning: Beginning,
+    /// Up to before this moment
+    #[arg(
+        long,
+        visible_alias = "until",
+        value_name = "MOMENT",
+        allow_hyphen_values = true
+    )]
+    to: Option<Moment>,
+}
+
+impl Range {
+    /// The stretch these arguments mean.
+    pub(crate) const fn oldest_first(self) -> Span {
+        Span {
+            from: self.beginning.from,
+            to: self.to,
+            newest_first: false,
+        }
+    }
+}
+
 /// A stretch of the past.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Span {

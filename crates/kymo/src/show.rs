@@ -5,6 +5,7 @@ use anstyle::{AnsiColor, Style};
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use kymo_event::{Level, LineView, Micros, filter::Key};
 use serde_json::{Map, Value};
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use crate::{
     history::Hole,
@@ -40,12 +41,14 @@ impl Show {
             (BOLD, clean(&line.kind()), 20),
             (Style::new(), clean(&line.source()), 10),
             (DIM, who(line), 0),
+            (NOTE, self.past(line), 0),
         ] {
             if part.is_empty() && pad == 0 {
                 continue;
             }
-            let _ = write!(text, "{style}{part:<pad$}{style:#} ");
-            width += part.chars().count().max(pad) + 1;
+            let columns = part.width().max(pad);
+            let _ = write!(text, "{style}{part}{style:#}{:1$} ", "", columns - part.width());
+            width += columns + 1;
         }
         let gist = gist(line);
         match self.columns {
@@ -58,6 +61,23 @@ impl Show {
     /// Prints a declared hole.
     pub(crate) fn hole(&self, printer: &mut Printer, hole: &Hole) {
         printer.line(format!("{NOTE}── {} ──{NOTE:#}", describe(hole)));
+    }
+
+    /// The mark of the imported past, with the time at which it happened where the emitter said so: what stands in
+    /// front is when it was recorded.
+    fn past(&self, line: &LineView<'_>) -> String {
+        match line
+            .emitted()
+            .map(|time| (time, Timestamp::from_microsecond(time.0)))
+        {
+            _ if !line.backfill() => String::new(),
+            Some((_, Ok(stamp))) if self.columns.is_some() => {
+                let local = stamp.to_zoned(self.zone.clone());
+                format!("backfill {}", local.strftime("%Y-%m-%d %H:%M:%S"))
+            }
+            Some((time, _)) => format!("backfill {time}"),
+            None => "backfill".to_owned(),
+        }
     }
 
     fn when(&mut self, printer: &mut Printer, moment: Micros) -> String {
@@ -233,11 +253,17 @@ fn clean(text: &str) -> String {
     }
 }
 
+/// As much as fits. A character may take two columns, as in Chinese or Japanese, or none.
 fn cut(text: &str, columns: usize) -> String {
-    if text.chars().count() <= columns {
+    if text.width() <= columns {
         return text.to_owned();
     }
-    let mut short: String = text.chars().take(columns - 1).collect();
+    let mut taken = 0;
+    let fits = |c: &char| {
+        taken += c.width().unwrap_or(0);
+        taken < columns
+    };
+    let mut short: String = text.chars().take_while(fits).collect();
     short.push('…');
     short
 }
@@ -250,6 +276,16 @@ mod tests {
 
     fn in_words(fields: &Value) -> Option<String> {
         known(fields.as_object().expect("an object"))
+    }
+
+    #[test]
+    fn what_is_cut_is_as_wide_as_there_is_room_for() {
+        assert_eq!(cut("four", 4), "four");
+        assert_eq!(cut("fives", 4), "fiv…");
+        assert_eq!(cut("漢字", 4), "漢字");
+        assert_eq!(cut("漢字漢字", 6), "漢字…");
+        assert_eq!(cut("漢字漢字", 5), "漢字…");
+        assert_eq!(cut("e\u{301}e\u{301}e\u{301}", 3), "e\u{301}e\u{301}e\u{301}");
     }
 
     #[test]

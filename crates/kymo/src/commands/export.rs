@@ -14,8 +14,7 @@ use crate::{
     exit::Exit,
     failure::Failure,
     find::Where,
-    history::{Flow, Item, Past, Selection, Span},
-    moment::Moment,
+    history::{Flow, Item, Past, Range, Selection},
     printer::{Printer, note},
     progress::Progress,
     show,
@@ -36,22 +35,8 @@ Examples:
 pub(crate) struct Args {
     #[command(flatten)]
     selection: Selection,
-    /// From this moment on: 10m, a time, or a seq
-    #[arg(
-        long,
-        visible_alias = "since",
-        value_name = "MOMENT",
-        allow_hyphen_values = true
-    )]
-    from: Option<Moment>,
-    /// Up to before this moment
-    #[arg(
-        long,
-        visible_alias = "until",
-        value_name = "MOMENT",
-        allow_hyphen_values = true
-    )]
-    to: Option<Moment>,
+    #[command(flatten)]
+    range: Range,
     /// The form of the lines; kymo is the ledger's own
     #[arg(long, value_name = "NAME", default_value = "kymo", value_parser = dialect_names())]
     dialect: String,
@@ -129,12 +114,7 @@ impl Args {
         past: &Past,
         event: &mut dyn FnMut(&LineView<'_>) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
-        let span = Span {
-            from: self.from,
-            to: self.to,
-            newest_first: false,
-        };
-        past.visit(&self.selection, span, &mut |item| {
+        past.visit(&self.selection, self.range.oldest_first(), &mut |item| {
             match item {
                 Item::Event(view) => event(&view)?,
                 Item::Hole(hole) => note(show::describe(&hole)),

@@ -5,8 +5,7 @@ use crate::{
     exit::Exit,
     failure::Failure,
     find::Where,
-    history::{Flow, Hole, Item, Past, Selection, Span},
-    moment::Moment,
+    history::{Flow, Hole, Item, Past, Range, Selection, Span},
     native,
     printer::{DIM, Printer, note},
     show::{self, Show},
@@ -36,22 +35,8 @@ const LIST_MAX: usize = 100;
 pub(crate) struct Args {
     #[command(flatten)]
     selection: Selection,
-    /// From this moment on: 10m, a time, or a seq
-    #[arg(
-        long,
-        visible_alias = "since",
-        value_name = "MOMENT",
-        allow_hyphen_values = true
-    )]
-    from: Option<Moment>,
-    /// Up to before this moment
-    #[arg(
-        long,
-        visible_alias = "until",
-        value_name = "MOMENT",
-        allow_hyphen_values = true
-    )]
-    to: Option<Moment>,
+    #[command(flatten)]
+    range: Range,
     /// The newest so many; 0 is all [default: 100 in a list, else all]
     #[arg(short = 'n', long, value_name = "COUNT")]
     limit: Option<usize>,
@@ -182,9 +167,8 @@ impl Args {
         event: &mut dyn FnMut(&[u8]) -> Result<Flow, Failure>,
     ) -> Result<(), Failure> {
         let span = Span {
-            from: self.from,
-            to: self.to,
             newest_first,
+            ..self.range.oldest_first()
         };
         past.visit(&self.selection, span, &mut |item| match item {
             Item::Event(view) => event(view.line()),

@@ -10,7 +10,7 @@ use crate::{
     exit::Exit,
     failure::Failure,
     find::Where,
-    history::{Flow, Item, Past, Selection, Span},
+    history::{Beginning, Flow, Item, Past, Selection, Span},
     moment::Moment,
     printer::{Printer, note},
     show::{self, Show},
@@ -36,14 +36,8 @@ seq each is of.";
 pub(crate) struct Args {
     #[command(flatten)]
     selection: Selection,
-    /// From this moment on: 10m, a time, or a seq
-    #[arg(
-        long,
-        visible_alias = "since",
-        value_name = "MOMENT",
-        allow_hyphen_values = true
-    )]
-    from: Option<Moment>,
+    #[command(flatten)]
+    beginning: Beginning,
     /// Up to before this moment
     #[arg(long, value_name = "MOMENT", allow_hyphen_values = true)]
     until: Option<Moment>,
@@ -110,7 +104,7 @@ impl Args {
         };
         let mut pace = Pace::new(self.speed, self.pause_max);
         let span = Span {
-            from: self.from,
+            from: self.beginning.from,
             to: self.until,
             newest_first: false,
         };

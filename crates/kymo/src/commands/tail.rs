@@ -8,7 +8,7 @@ use crate::{
     exit::Exit,
     failure::Failure,
     find::{Place, State, Where},
-    history::{self, Flow, Item, LedgerStatus, Past, Selection, Span},
+    history::{self, Beginning, Flow, Item, LedgerStatus, Past, Selection, Span},
     moment::Moment,
     native,
     printer::{Printer, note},
@@ -34,21 +34,15 @@ standard error.";
 pub(crate) struct Args {
     #[command(flatten)]
     selection: Selection,
-    /// Begin at a moment: 10m, a time, or a seq
-    #[arg(
-        long,
-        visible_alias = "from",
-        value_name = "MOMENT",
-        allow_hyphen_values = true
-    )]
-    since: Option<Moment>,
+    #[command(flatten)]
+    beginning: Beginning,
     /// Begin with so many of the newest events
     #[arg(
         short = 'n',
         long,
         value_name = "COUNT",
         default_value_t = 10,
-        conflicts_with = "since"
+        conflicts_with = "from"
     )]
     lines: usize,
     /// Print the ledger's own lines
@@ -136,7 +130,7 @@ impl Tail {
     /// `end` is the seq after the newest event.
     fn begin(&mut self, past: &Past, end: Seq) -> Result<(), Stop> {
         self.next = end;
-        match self.args.since {
+        match self.args.beginning.from {
             Some(Moment::Now) => {}
             Some(Moment::Seq(seq)) => self.next = seq,
             Some(since) => {

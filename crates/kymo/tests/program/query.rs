@@ -99,11 +99,59 @@ fn every_form_holds_the_same_events() {
     let csv = home.kymo(&["query", "source:s", "--csv"]).good().stdout;
     assert_eq!(csv.lines().count(), 251);
     assert!(csv.contains("\"{\"\"n\"\":1,"), "{csv}");
+    assert!(csv.starts_with("seq,recorded,"), "{csv}");
     assert_eq!(
         home.kymo(&["query", "source:nobody", "--json"]).good().json(),
         json!([])
     );
     home.kymo(&["query", "--json", "--csv"]).code(2);
+}
+
+#[test]
+fn what_was_imported_is_marked_with_the_time_at_which_it_happened() {
+    let home = Home::new();
+    let server = home.serve();
+    server.post(
+        "{\"type\":\"old\",\"time\":\"2020-02-14T19:01:23Z\",\"backfill\":true}\n\
+         {\"type\":\"older\",\"backfill\":true}\n{\"type\":\"new\"}\n",
+    );
+    let shown = home
+        .kymo(&["query", "(type:old OR type:older OR type:new)"])
+        .good()
+        .stdout;
+    let line = |kind: &str| {
+        let found = shown.lines().find(|line| line.contains(&format!(" {kind} ")));
+        found.unwrap_or_else(|| panic!("no {kind} in {shown}"))
+    };
+    assert!(
+        line("old").ends_with("backfill 2020-02-14T19:01:23.000000Z"),
+        "{shown}"
+    );
+    assert!(line("older").ends_with("backfill"), "{shown}");
+    assert!(!line("new").contains("backfill"), "{shown}");
+    let tail = home.kymo(&["tail", "type:older", "--limit", "1"]).good().stdout;
+    assert!(tail.contains("backfill"), "{tail}");
+    let csv = home.kymo(&["query", "type:older", "--csv"]).good().stdout;
+    assert!(
+        csv.lines().nth(1).is_some_and(|row| row.ends_with(",true,")),
+        "{csv}"
+    );
+}
+
+#[test]
+fn a_bare_date_is_a_moment() {
+    let (home, server) = with_events();
+    let all = server.events("source:s").len();
+    let count = |args: &[&str]| {
+        let mut all = vec!["query", "source:s", "--count"];
+        all.extend(args);
+        home.kymo(&all).good().stdout.trim().to_owned()
+    };
+    assert_eq!(count(&["--since", "2020-02-14"]), all.to_string());
+    assert_eq!(count(&["--until", "2020-02-14 19:00"]), "0");
+    assert_eq!(count(&["--since", "2200-01-01"]), "0");
+    let ran = home.kymo(&["query", "--since", "14.02.2020"]).code(2);
+    assert!(ran.stderr.contains("2026-02-14, today"), "{}", ran.stderr);
 }
 
 #[test]
@@ -159,7 +207,7 @@ fn wrong_words_say_where_and_what_to_write() {
     let (home, _server) = with_events();
     let ran = home.kymo(&["query", "type:"]).code(2);
     assert!(ran.stderr.contains("[invalid_filter]"), "{}", ran.stderr);
-    let ran = home.kymo(&["query", "--since", "yesterday"]).code(2);
+    let ran = home.kymo(&["query", "--since", "soon"]).code(2);
     assert!(ran.stderr.contains("5m"), "{}", ran.stderr);
     let ran = home.kymo(&["query", "--channels", "agent:"]).code(2);
     assert!(ran.stderr.contains("[invalid_filter]"), "{}", ran.stderr);

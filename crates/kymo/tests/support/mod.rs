@@ -57,7 +57,10 @@ impl Home {
     pub fn new() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         // A command in a folder without a `.kymo` of its own means the nearest one above it.
-        let above = folder.path().ancestors().find(|above| above.join(".kymo").exists());
+        let above = folder
+            .path()
+            .ancestors()
+            .find(|above| above.join(".kymo").exists());
         assert!(
             above.is_none(),
             "{above:?} is a recorded folder: set TMPDIR to a folder outside of any"

@@ -47,6 +47,11 @@ export const FeedRow = memo(
           <span>{event.type}</span>
         </span>
         <span className={classes.summary}>
+          {event.backfill && (
+            <span className={classes.past} title={pastTitle(event)}>
+              backfill
+            </span>
+          )}
           <Summary event={event} />
         </span>
         <span className={classes.who}>{who(event)}</span>
@@ -77,6 +82,10 @@ export const GapRow = memo(function GapRow({ gap, narrow }: { gap: Gap; narrow: 
 
 /** Whom the event is about: the agent before the program that reported it. */
 const who = (event: LedgerEvent): string => event.agent ?? event.source;
+
+/** When an imported event happened; its row stands where it was recorded. */
+const pastTitle = ({ time }: LedgerEvent): string =>
+  time ? `Imported. It happened on ${dayOf(time)} at ${timeOfDay(time).slice(0, 8)}` : "Imported";
 
 const today = () => dayOf(new Date().toISOString());
 

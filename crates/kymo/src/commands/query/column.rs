@@ -100,7 +100,8 @@ fn value_at(json: &str, path: &[String]) -> Option<String> {
 }
 
 /// The columns of `--csv`.
-pub(super) const CSV_HEADER: &str = "seq,recorded,time,type,source,level,agent,session,task,trace,data";
+pub(super) const CSV_HEADER: &str =
+    "seq,recorded,time,type,source,level,agent,session,task,trace,backfill,data";
 
 /// An event as a row of `--csv` (RFC 4180).
 pub(super) fn csv_row(line: &LineView<'_>) -> String {
@@ -116,6 +117,7 @@ pub(super) fn csv_row(line: &LineView<'_>) -> String {
         key(Key::Session),
         key(Key::Task),
         key(Key::Trace),
+        if line.backfill() { "true" } else { "" }.to_owned(),
         line.data().unwrap_or_default().to_owned(),
     ];
     cells

@@ -2,6 +2,7 @@
 use std::collections::HashMap;
 
 use serde_json::json;
+use unicode_width::UnicodeWidthStr;
 
 use super::column::csv_cell;
 use crate::printer::{DIM, GOOD, Printer};
@@ -71,7 +72,7 @@ fn table(printer: &mut Printer, groups: &[(Option<String>, u64)]) {
     let name = |value: &Option<String>| value.clone().unwrap_or_else(|| "(none)".to_owned());
     let width = groups
         .iter()
-        .map(|(value, _)| name(value).chars().count())
+        .map(|(value, _)| name(value).width())
         .max()
         .unwrap_or(0)
         .min(60);
@@ -81,9 +82,11 @@ fn table(printer: &mut Printer, groups: &[(Option<String>, u64)]) {
     for (value, count) in groups {
         let bar = "█".repeat(usize::try_from((count * longest).div_ceil(most.max(1))).unwrap_or(0));
         let style = if value.is_none() { DIM } else { GOOD };
+        let name = name(value);
+        let pad = width.saturating_sub(name.width());
         printer.line(format!(
-            "{:<width$}  {count:>digits$}  {style}{bar}{style:#}",
-            name(value)
+            "{name}{:pad$}  {count:>digits$}  {style}{bar}{style:#}",
+            ""
         ));
     }
 }
