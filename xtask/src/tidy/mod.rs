@@ -3,6 +3,7 @@
 //! One file per rule; each returns what is wrong, as sentences with a place.
 
 mod directions;
+mod guarantees;
 mod lists;
 mod rooms;
 mod words;
@@ -30,6 +31,10 @@ const RULES: &[Rule] = &[
     Rule {
         about: "lists for readers are complete",
         find: lists::find,
+    },
+    Rule {
+        about: "every promise names tests that are there",
+        find: guarantees::find,
     },
     Rule {
         about: "nothing unfinished, no place of one machine",
