@@ -6,7 +6,7 @@ use clap::Parser;
 
 use crate::{
     Outcome,
-    contestants::{self, Entrant},
+    contestants::{self, Entrant, KYMO},
     works::{self, Work},
 };
 
@@ -26,8 +26,11 @@ pub(crate) struct Args {
     /// Works to measure, by their keys, joined by commas (--list names them)
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
+    /// Peers to measure beside Kymo, by their keys, joined by commas [default: all]
+    #[arg(long, value_delimiter = ',')]
+    peers: Vec<String>,
     /// Measure Kymo alone
-    #[arg(long)]
+    #[arg(long, conflicts_with = "peers")]
     without_peers: bool,
     /// Name the works and the contestants, and measure nothing
     #[arg(long)]
@@ -76,9 +79,20 @@ impl Args {
     }
 
     /// The chosen contestants: Kymo first.
-    pub(crate) fn entrants(&self) -> Vec<&'static Entrant> {
-        let count = if self.without_peers { 1 } else { usize::MAX };
-        contestants::ENTRANTS.iter().take(count).collect()
+    pub(crate) fn entrants(&self) -> Outcome<Vec<&'static Entrant>> {
+        if let Some(unknown) = self.peers.iter().find(|key| contestants::named(key).is_none()) {
+            let keys: Vec<_> = contestants::ENTRANTS.iter().map(|entrant| entrant.key).collect();
+            return Err(format!(
+                "there is no contestant `{unknown}`; there are {}",
+                keys.join(", ")
+            )
+            .into());
+        }
+        let chosen = |entrant: &&Entrant| {
+            let named = self.peers.is_empty() || self.peers.iter().any(|key| key == entrant.key);
+            entrant.key == KYMO || (named && !self.without_peers)
+        };
+        Ok(contestants::ENTRANTS.iter().filter(chosen).collect())
     }
 }
 

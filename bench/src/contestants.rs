@@ -1,8 +1,12 @@
 //! Who takes part: Kymo and what people would otherwise pick. One file each, one line each in [`ENTRANTS`].
 
+mod jetstream;
 mod kymo;
 mod kymo_http;
 pub(crate) mod kymo_socket;
+mod nats;
+mod pg;
+mod postgres;
 mod redis;
 mod resp;
 
@@ -50,14 +54,14 @@ pub(crate) trait Contestant {
     fn process(&self) -> &Process;
     /// Bytes that its events take on disk now.
     fn stored_bytes(&self) -> u64;
-    /// A connection that takes batches.
-    fn batch_writer(&self) -> Outcome<Link>;
-    /// The request that stores these as one batch.
-    fn batch(&self, events: &[Event]) -> Call;
+    /// A connection that takes batches. Clients are numbered: some protocols name the place that is answered to.
+    fn batch_writer(&self, client: u64) -> Outcome<Link>;
+    /// The request by which this client stores these as one batch.
+    fn batch(&self, client: u64, events: &[Event]) -> Call;
     /// A connection that takes events one by one.
-    fn writer(&self, door: Door) -> Outcome<Link>;
-    /// The request that stores this event.
-    fn single(&self, door: Door, event: &Event) -> Call;
+    fn writer(&self, door: Door, client: u64) -> Outcome<Link>;
+    /// The request by which this client stores this event.
+    fn single(&self, door: Door, client: u64, event: &Event) -> Call;
     /// A connection that is told every event from now on, and nothing from before.
     fn reader(&self) -> Outcome<Link>;
     /// A connection and the request that lets it be told the past; the clock starts with the request.
@@ -108,10 +112,25 @@ pub(crate) static ENTRANTS: &[Entrant] = &[
         promise: Promise::Unsynced("syncs once a second"),
         start: redis::start_everysec,
     },
+    Entrant {
+        key: JETSTREAM,
+        title: "NATS JetStream",
+        promise: Promise::Unsynced("the file store syncs every two minutes"),
+        start: jetstream::start,
+    },
+    Entrant {
+        key: "postgres",
+        title: "PostgreSQL",
+        promise: Promise::Synced,
+        start: postgres::start,
+    },
 ];
 
 /// The peer that some bars are relative to.
 pub(crate) const REDIS_ALWAYS: &str = "redis-always";
+
+/// The one peer that filters the past.
+pub(crate) const JETSTREAM: &str = "jetstream";
 
 /// The key of Kymo itself.
 pub(crate) const KYMO: &str = "kymo";

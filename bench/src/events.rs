@@ -12,7 +12,6 @@ pub(crate) struct Event {
     /// The bytes that are sent.
     pub(crate) json: String,
     /// Its type, which JSON also says; some contestants want it beside the event.
-    #[allow(dead_code)]
     pub(crate) kind: &'static str,
 }
 

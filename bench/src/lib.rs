@@ -45,7 +45,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Outcome {
         list();
         return Ok(());
     }
-    let (works, entrants) = (args.works()?, args.entrants());
+    let (works, entrants) = (args.works()?, args.entrants()?);
     let mut report = Report::new(&args, works.clone(), entrants.clone());
     for pass in 1..=args.passes() {
         for work in &works {

@@ -13,7 +13,7 @@ use crate::{
     Outcome,
     args::Scale,
     bars::{Bar, Limit, Peer},
-    contestants::{Contestant, KYMO, REDIS_ALWAYS},
+    contestants::{Contestant, JETSTREAM, KYMO, REDIS_ALWAYS},
     figures::Figures,
     floors,
 };
@@ -128,7 +128,7 @@ pub(crate) static WORKS: &[Work] = &[
         key: "replay-filtered",
         title: "replay through a filter on the type, 1 % match",
         bars: &[Bar::at_least(150_000.0)],
-        who: Who::Only(&["jetstream"], "has no filter by type"),
+        who: Who::Only(&[JETSTREAM], "has no filter by type"),
         run: replay::rare,
         floor: None,
     },

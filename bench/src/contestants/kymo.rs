@@ -50,22 +50,22 @@ impl Contestant for Kymo {
         process::bytes_below(&self.ledger, &|name| name.ends_with(".jsonl"))
     }
 
-    fn batch_writer(&self) -> Outcome<Link> {
+    fn batch_writer(&self, _: u64) -> Outcome<Link> {
         kymo_http::connect(self)
     }
 
-    fn batch(&self, events: &[Event]) -> Call {
+    fn batch(&self, _: u64, events: &[Event]) -> Call {
         kymo_http::post(self, "application/x-ndjson", &events::lines(events))
     }
 
-    fn writer(&self, door: Door) -> Outcome<Link> {
+    fn writer(&self, door: Door, _: u64) -> Outcome<Link> {
         match door {
             Door::Socket => kymo_socket::connect(self),
             Door::Http => kymo_http::connect(self),
         }
     }
 
-    fn single(&self, door: Door, event: &Event) -> Call {
+    fn single(&self, door: Door, _: u64, event: &Event) -> Call {
         match door {
             Door::Socket => kymo_socket::emit(event),
             Door::Http => kymo_http::post(self, "application/json", event.json.as_bytes()),

@@ -74,11 +74,11 @@ impl Contestant for Redis {
         process::bytes_below(&self.files, &|_| true)
     }
 
-    fn batch_writer(&self) -> Outcome<Link> {
+    fn batch_writer(&self, _: u64) -> Outcome<Link> {
         Opening::connect(&self.address)?.link(Replies::counted())
     }
 
-    fn batch(&self, events: &[Event]) -> Call {
+    fn batch(&self, _: u64, events: &[Event]) -> Call {
         let mut bytes = resp::command(&[b"MULTI"]);
         for event in events {
             bytes.extend_from_slice(&add(event));
@@ -91,11 +91,11 @@ impl Contestant for Redis {
         }
     }
 
-    fn writer(&self, _: Door) -> Outcome<Link> {
-        self.batch_writer()
+    fn writer(&self, _: Door, client: u64) -> Outcome<Link> {
+        self.batch_writer(client)
     }
 
-    fn single(&self, _: Door, event: &Event) -> Call {
+    fn single(&self, _: Door, _: u64, event: &Event) -> Call {
         Call {
             bytes: add(event).into(),
             answers: 1,

@@ -20,13 +20,15 @@ const CONNECTIONS: u64 = 2;
 const DIFFERENT: u64 = 8;
 
 pub(super) fn run(contestant: &mut dyn Contestant, scale: &Scale) -> Outcome<Figures> {
-    let links: Outcome<Vec<_>> = (0..CONNECTIONS).map(|_| contestant.batch_writer()).collect();
+    let links: Outcome<Vec<_>> = (0..CONNECTIONS)
+        .map(|link| contestant.batch_writer(link))
+        .collect();
     let mut drive = Drive::new(links?)?;
-    let batch = |number: u64| contestant.batch(&events::events(number * BATCH, BATCH));
+    let batch = |link, number: u64| contestant.batch(link, &events::events(number * BATCH, BATCH));
     let calls: Vec<Vec<_>> = (0..CONNECTIONS)
         .map(|link| {
             (0..DIFFERENT)
-                .map(|number| batch(link * DIFFERENT + number))
+                .map(|number| batch(link, link * DIFFERENT + number))
                 .collect()
         })
         .collect();

@@ -18,8 +18,8 @@ const THREADS: usize = 2;
 pub(super) fn run(contestant: &mut dyn Contestant, scale: &Scale) -> Outcome<Figures> {
     let readers = scale.burst_readers;
     let links: Outcome<Vec<_>> = (0..readers).map(|_| contestant.reader()).collect();
-    let mut publisher = Drive::new(vec![contestant.batch_writer()?])?;
-    let batch = |number: u64| contestant.batch(&events::events(number * BATCH, BATCH));
+    let mut publisher = Drive::new(vec![contestant.batch_writer(0)?])?;
+    let batch = |number: u64| contestant.batch(0, &events::events(number * BATCH, BATCH));
     let calls: Vec<Call> = (0..scale.burst_events / BATCH).map(batch).collect();
     let (links, _) = burst(links?, &mut publisher, &calls[..1])?;
     let (_, seconds) = burst(links, &mut publisher, &calls)?;

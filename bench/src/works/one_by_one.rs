@@ -23,8 +23,8 @@ const WARM_UP: usize = 100;
 
 pub(super) fn run(contestant: &mut dyn Contestant, scale: &Scale) -> Outcome<Figures> {
     let links: Outcome<Vec<_>> = (0..READERS).map(|_| contestant.reader()).collect();
-    let mut publisher = Drive::new(vec![contestant.writer(Door::Socket)?])?;
-    let single = |number| contestant.single(Door::Socket, &events::event(number));
+    let mut publisher = Drive::new(vec![contestant.writer(Door::Socket, 0)?])?;
+    let single = |number| contestant.single(Door::Socket, 0, &events::event(number));
     let calls: Vec<Call> = (0..scale.one_by_one_events).map(single).collect();
     let (links, _) = stream(links?, &mut publisher, &calls[..WARM_UP.min(calls.len())])?;
     let (_, seconds) = stream(links, &mut publisher, &calls)?;

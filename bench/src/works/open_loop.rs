@@ -38,9 +38,9 @@ pub(super) fn run(contestant: &mut dyn Contestant, scale: &Scale) -> Outcome<Fig
         let sent = Arc::clone(&sent);
         std::thread::spawn(move || read(links, &sent, clock, uncounted))
     };
-    let publisher = contestant.writer(Door::Socket)?;
+    let publisher = contestant.writer(Door::Socket, 0)?;
     let calls: Vec<_> = (0..total as u64)
-        .map(|number| contestant.single(Door::Socket, &events::event(number)).bytes)
+        .map(|number| contestant.single(Door::Socket, 0, &events::event(number)).bytes)
         .collect();
     let seconds = publish(publisher, &calls, &sent, clock)?;
     let waits = reading.join().map_err(|_| "the thread of readers panicked")??;

@@ -47,9 +47,9 @@ pub(super) fn shard(contestant: &mut dyn Contestant, scale: &Scale) -> Outcome<F
 
 /// Fills the ledger.
 pub(crate) fn store(contestant: &dyn Contestant, count: u64) -> Outcome {
-    let mut drive = Drive::new(vec![contestant.batch_writer()?])?;
+    let mut drive = Drive::new(vec![contestant.batch_writer(0)?])?;
     for first in (0..count).step_by(usize::try_from(BATCH)?) {
-        let call = contestant.batch(&events::events(first, BATCH.min(count - first)));
+        let call = contestant.batch(0, &events::events(first, BATCH.min(count - first)));
         let due = drive.links[0].heard.answers + call.answers;
         drive.links[0].send(&call.bytes)?;
         drive.until(|link| link.heard.answers >= due)?;

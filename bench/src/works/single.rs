@@ -25,13 +25,15 @@ pub(super) fn over_http(contestant: &mut dyn Contestant, scale: &Scale) -> Outco
 }
 
 fn run(contestant: &dyn Contestant, door: Door, scale: &Scale) -> Outcome<Figures> {
-    let links: Outcome<Vec<_>> = (0..CLIENTS).map(|_| contestant.writer(door)).collect();
+    let links: Outcome<Vec<_>> = (0..CLIENTS)
+        .map(|client| contestant.writer(door, client))
+        .collect();
     let mut drive = Drive::new(links?)?;
-    let call = |number| contestant.single(door, &events::event(number));
+    let call = |client, number| contestant.single(door, client, &events::event(number));
     let calls: Vec<Vec<_>> = (0..CLIENTS)
         .map(|client| {
             (0..DIFFERENT)
-                .map(|number| call(client * DIFFERENT + number))
+                .map(|number| call(client, client * DIFFERENT + number))
                 .collect()
         })
         .collect();
