@@ -67,19 +67,22 @@ impl Process {
         Ok(Self { inner, id })
     }
 
-    /// Tries until `ready` gives something back.
-    pub(crate) fn until<T>(&self, mut ready: impl FnMut() -> Option<T>) -> Outcome<T> {
+    /// Tries until it accepts, as `ready` finds out.
+    pub(crate) fn until<T>(&self, mut ready: impl FnMut() -> Outcome<T>) -> Outcome<T> {
         let deadline = Instant::now() + START_MAX;
-        while Instant::now() < deadline {
-            if let Some(found) = ready() {
-                return Ok(found);
+        loop {
+            let cause = match ready() {
+                Ok(found) => return Ok(found),
+                Err(cause) => cause,
+            };
+            if Instant::now() >= deadline {
+                return Err(format!("it did not accept within {} s: {cause}", START_MAX.as_secs()).into());
             }
             if let Some(status) = lock(&self.inner).child.try_wait()? {
                 return Err(format!("the server ended with {status}").into());
             }
             std::thread::sleep(Duration::from_millis(2));
         }
-        Err(format!("the server did not accept within {} s", START_MAX.as_secs()).into())
     }
 
     /// Seconds of processor time so far, user and system, of it and the processes it started.

@@ -38,7 +38,7 @@ pub(super) fn start(_: &Args) -> Outcome<Started> {
     command.arg(&files);
     let process = Process::start(command, data, Ending::Kill)?;
     let address = format!("127.0.0.1:{port}");
-    process.until(|| std::net::TcpStream::connect(&address).ok())?;
+    process.until(|| Ok(std::net::TcpStream::connect(&address)?))?;
     let server = JetStream {
         process,
         files,

@@ -30,7 +30,7 @@ pub(crate) fn start(args: &Args) -> Outcome<Started> {
         .args(["serve", "--listen", "127.0.0.1:0", "--data"])
         .arg(&path);
     let process = Process::start(command, data, Ending::Kill)?;
-    let described = process.until(|| fs::read_to_string(path.join("server.json")).ok())?;
+    let described = process.until(|| Ok(fs::read_to_string(path.join("server.json"))?))?;
     let described: serde_json::Value = serde_json::from_str(&described)?;
     let url = described["url"].as_str().ok_or("server.json names no url")?;
     Ok(Started::Running(Box::new(Kymo {

@@ -103,8 +103,11 @@ impl<'a> Line<'a> {
 fn tail<'a>(words: impl Iterator<Item = &'a str>, sizes: usize) -> Outcome<(Option<&'a str>, usize)> {
     let words: Vec<_> = words.collect();
     let size = words.last().ok_or("a message without a size")?.parse()?;
-    let reply = (words.len() > 2 + sizes).then(|| words[2]);
-    Ok((reply, size))
+    // Where nothing is to be replied to, some lines leave the word out and some leave it empty.
+    let reply = words
+        .get(2)
+        .filter(|word| words.len() > 2 + sizes && !word.is_empty());
+    Ok((reply.copied(), size))
 }
 
 /// Counts acknowledgements.
@@ -205,15 +208,17 @@ mod tests {
     }
 
     const FLOW: &str =
-        "HMSG _INBOX.reader.0 1 $JS.FC.bench.c0.x 34 34\r\nNATS/1.0 100 FlowControl Request\r\n\r\n\r\n";
+        "HMSG _INBOX.reader.0 1 $JS.FC.bench.c0.x 36 36\r\nNATS/1.0 100 FlowControl Request\r\n\r\n\r\n";
 
     #[test]
     fn deliveries_count_the_same_wherever_they_are_cut() {
         let created = "MSG _INBOX.reader.0 1 4\r\n{..}\r\n";
+        let idle = "HMSG _INBOX.reader.0 1  37 37\r\nNATS/1.0 100 Idle Heartbeat\r\nA: 1\r\n\r\n\r\n";
         let stream = [
             delivery(7),
             "PING\r\n".into(),
             FLOW.into(),
+            idle.into(),
             created.into(),
             delivery(8),
         ]

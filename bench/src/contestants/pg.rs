@@ -11,13 +11,16 @@ const PROTOCOL: i32 = 196_608;
 /// A connection that is ready for queries.
 pub(super) fn open(address: &str) -> Outcome<Opening> {
     let mut opening = Opening::connect(address)?;
-    let words = b"user\0postgres\0database\0postgres\0\0";
-    let mut start = length(words.len() + 4).to_vec();
-    start.extend_from_slice(&PROTOCOL.to_be_bytes());
-    start.extend_from_slice(words);
-    opening.send(&start)?;
+    opening.send(&start())?;
     opening.expect(ready)?;
     Ok(opening)
+}
+
+/// The first message, which alone has no kind.
+fn start() -> Vec<u8> {
+    let words = b"user\0postgres\0database\0postgres\0\0";
+    let parts: [&[u8]; 2] = [&PROTOCOL.to_be_bytes(), words];
+    message(0, &parts).split_off(1)
 }
 
 /// Asks one question and waits for the answer.
@@ -244,6 +247,16 @@ mod tests {
         let come = [message(b'R', &[&[0; 4]]), message(b'Z', &[b"I"])].concat();
         assert_eq!(ready(&come[..come.len() - 1]).unwrap(), None);
         assert_eq!(ready(&come).unwrap(), Some(come.len()));
+    }
+
+    #[test]
+    fn the_first_message_says_its_own_length() {
+        let start = start();
+        assert_eq!(
+            start[..8],
+            [0, 0, 0, u8::try_from(start.len()).unwrap(), 0, 3, 0, 0]
+        );
+        assert!(start.ends_with(b"\0\0"));
     }
 
     #[test]

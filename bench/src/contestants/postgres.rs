@@ -76,7 +76,7 @@ pub(super) fn start(_: &Args) -> Outcome<Started> {
     let process = Process::start(command, data, Ending::Quit)?;
     let address = format!("127.0.0.1:{port}");
     // While it starts it accepts connections and refuses them politely.
-    let mut opening = process.until(|| pg::open(&address).ok())?;
+    let mut opening = process.until(|| pg::open(&address))?;
     pg::ask(&mut opening, SCHEMA)?;
     Ok(Started::Running(Box::new(Postgres {
         empty_bytes: process::bytes_below(&files, &|_| true),

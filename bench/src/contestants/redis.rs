@@ -57,7 +57,7 @@ fn start(sync: &str) -> Outcome<Started> {
     command.arg("--dir").arg(&files);
     let process = Process::start(command, data, Ending::Kill)?;
     let address = format!("127.0.0.1:{port}");
-    process.until(|| std::net::TcpStream::connect(&address).ok())?;
+    process.until(|| Ok(std::net::TcpStream::connect(&address)?))?;
     Ok(Started::Running(Box::new(Redis {
         process,
         files,
