@@ -1,12 +1,16 @@
 //! What is to be measured, as asked on the command line.
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use clap::Parser;
 
 use crate::{
     Outcome,
     contestants::{self, Entrant, KYMO},
+    curves::Extent,
     works::{self, Work},
 };
 
@@ -35,6 +39,18 @@ pub(crate) struct Args {
     /// Name the works and the contestants, and measure nothing
     #[arg(long)]
     pub(crate) list: bool,
+    /// Measure only how costs grow, and draw it: readers, filters, size, ledger; all of them if none is named
+    #[arg(long, num_args = 0.., value_delimiter = ',', value_name = "NAMES")]
+    pub(crate) curves: Option<Vec<String>>,
+    /// Also with 50 million stored events, which take 22 GB of disk for some minutes
+    #[arg(long)]
+    huge: bool,
+    /// Minutes of steady load, to see whether memory grows
+    #[arg(long, value_name = "MINUTES")]
+    soak: Option<f64>,
+    /// Keep the data folder of --huge here, and use it again
+    #[arg(long, value_name = "DIR", requires = "huge", value_parser = kept)]
+    stored: Option<&'static Path>,
     /// Folder for the results
     #[arg(long, default_value = "bench/runs")]
     pub(crate) runs: PathBuf,
@@ -59,23 +75,46 @@ impl Args {
     }
 
     /// How much of everything.
-    pub(crate) const fn scale(&self) -> Scale {
-        match (self.tiny, self.quick) {
+    pub(crate) fn scale(&self) -> Scale {
+        let usual = match (self.tiny, self.quick) {
             (true, _) => Scale::TINY,
             (_, true) => Scale::QUICK,
             _ => Scale::WHOLE,
+        };
+        Scale {
+            soak: self
+                .soak
+                .map_or(usual.soak, |minutes| Duration::from_secs_f64(minutes * 60.0)),
+            stored: self.stored,
+            ..usual
         }
     }
 
-    /// The chosen works, in the order of the list.
+    /// How much of the curves.
+    pub(crate) fn extent(&self) -> Extent<'_> {
+        let (shorter, ledger_events_max) = match (self.tiny, self.quick, self.huge) {
+            (true, ..) => (1_000, 10_000),
+            (_, true, _) => (10, 500_000),
+            (.., true) => (1, 50_000_000),
+            _ => (1, 10_000_000),
+        };
+        Extent {
+            kymo: &self.kymo,
+            shorter,
+            ledger_events_max,
+        }
+    }
+
+    /// The chosen works, in the order of the lists.
     pub(crate) fn works(&self) -> Outcome<Vec<&'static Work>> {
-        let known = |key: &String| works::WORKS.iter().any(|work| work.key == *key);
+        let known = |key: &String| works::all().any(|work| work.key == *key);
         if let Some(unknown) = self.only.iter().find(|key| !known(key)) {
-            let keys: Vec<_> = works::WORKS.iter().map(|work| work.key).collect();
+            let keys: Vec<_> = works::all().map(|work| work.key).collect();
             return Err(format!("there is no work `{unknown}`; there are {}", keys.join(", ")).into());
         }
-        let chosen = |work: &&Work| self.only.is_empty() || self.only.iter().any(|key| key == work.key);
-        Ok(works::WORKS.iter().filter(chosen).collect())
+        let named = |work: &Work| self.only.iter().any(|key| key == work.key);
+        let usual = |work: &Work| self.only.is_empty() && (self.huge || work.key != works::HUGE);
+        Ok(works::all().filter(|work| named(work) || usual(work)).collect())
     }
 
     /// The chosen contestants: Kymo first.
@@ -113,6 +152,21 @@ pub(crate) struct Scale {
     pub(crate) one_by_one_events: u64,
     /// Stored events of a replay.
     pub(crate) replay_events: u64,
+    /// Stored events of a restart.
+    pub(crate) restart_events: u64,
+    /// Stored events of a restart that was asked for.
+    pub(crate) huge_events: u64,
+    /// Where these are kept.
+    pub(crate) stored: Option<&'static Path>,
+    /// Connections that are told nothing.
+    pub(crate) idle_connections: usize,
+    /// How long a steady load runs.
+    pub(crate) soak: Duration,
+}
+
+/// A path for as long as the program runs.
+fn kept(text: &str) -> Result<&'static Path, std::convert::Infallible> {
+    Ok(Box::leak(PathBuf::from(text).into_boxed_path()))
 }
 
 impl Scale {
@@ -124,6 +178,11 @@ impl Scale {
         burst_readers: 500,
         one_by_one_events: 5_000,
         replay_events: 1_000_000,
+        restart_events: 2_000_000,
+        huge_events: 50_000_000,
+        stored: None,
+        idle_connections: 10_000,
+        soak: Duration::from_secs(120),
     };
     const QUICK: Self = Self {
         closed_loop: Duration::from_secs(1),
@@ -133,6 +192,11 @@ impl Scale {
         burst_readers: 500,
         one_by_one_events: 2_000,
         replay_events: 200_000,
+        restart_events: 200_000,
+        huge_events: 50_000_000,
+        stored: None,
+        idle_connections: 1_000,
+        soak: Duration::from_secs(10),
     };
     const TINY: Self = Self {
         closed_loop: Duration::from_millis(50),
@@ -142,5 +206,10 @@ impl Scale {
         burst_readers: 5,
         one_by_one_events: 100,
         replay_events: 2_000,
+        restart_events: 2_000,
+        huge_events: 10_000,
+        stored: None,
+        idle_connections: 20,
+        soak: Duration::from_millis(300),
     };
 }

@@ -1,7 +1,7 @@
 //! Who takes part: Kymo and what people would otherwise pick. One file each, one line each in [`ENTRANTS`].
 
 mod jetstream;
-mod kymo;
+pub(crate) mod kymo;
 mod kymo_http;
 pub(crate) mod kymo_socket;
 mod nats;
@@ -66,6 +66,10 @@ pub(crate) trait Contestant {
     fn reader(&self) -> Outcome<Link>;
     /// A connection and the request that lets it be told the past; the clock starts with the request.
     fn past(&self, which: Past) -> Outcome<(Link, Vec<u8>)>;
+    /// Kymo itself, for works that only it can do.
+    fn as_kymo(&self) -> Option<&kymo::Kymo> {
+        None
+    }
     /// Whether it says by itself that the past is over.
     fn says_live(&self) -> bool {
         false

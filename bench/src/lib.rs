@@ -7,16 +7,22 @@
 
 mod args;
 mod bars;
+mod cold;
 mod contestants;
+mod curves;
 mod events;
 mod figures;
 mod floors;
 mod load;
 mod machine;
+mod plot;
 mod ports;
 mod process;
+mod regression;
 mod report;
+mod samples;
 mod say;
+mod stored;
 mod tally;
 mod works;
 
@@ -41,14 +47,18 @@ pub type Outcome<T = ()> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 pub fn run(args: impl IntoIterator<Item = OsString>) -> Outcome {
     let args = Args::parse_from(args);
     process::stop_all_when_asked()?;
+    process::allow_many_files();
     if args.list {
         list();
         return Ok(());
     }
+    if let Some(names) = &args.curves {
+        return curves::draw(args.extent(), names, &args.runs.join("curves"));
+    }
     let (works, entrants) = (args.works()?, args.entrants()?);
     let mut report = Report::new(&args, works.clone(), entrants.clone());
     for pass in 1..=args.passes() {
-        for work in &works {
+        for work in works.iter().filter(|work| pass == 1 || !work.is_once()) {
             say(&format!(
                 "\npass {pass} of {}: {} ({})",
                 args.passes(),
@@ -81,7 +91,7 @@ fn one_work(args: &Args, work: &Work, entrants: &[&'static Entrant], report: &mu
 
 fn list() {
     say("works:");
-    for work in works::WORKS {
+    for work in works::all() {
         say(&format!("  {:<16} {}", work.key, work.title));
     }
     say("contestants:");

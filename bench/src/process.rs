@@ -24,10 +24,10 @@ static RUNNING: Mutex<Vec<Weak<Mutex<Inner>>>> = Mutex::new(Vec::new());
 /// A running server and its folder. Dropped, both are gone.
 pub(crate) struct Process {
     inner: Arc<Mutex<Inner>>,
-    id: u32,
 }
 
 struct Inner {
+    command: Command,
     child: Child,
     ending: Ending,
     folder: Option<TempDir>,
@@ -56,15 +56,15 @@ impl Process {
         let child = command
             .spawn()
             .map_err(|cause| format!("{} does not start: {cause}", command.get_program().display()))?;
-        let id = child.id();
         let inner = Arc::new(Mutex::new(Inner {
+            command,
             child,
             ending,
             folder: Some(folder),
         }));
         running.retain(|other| other.strong_count() > 0);
         running.push(Arc::downgrade(&inner));
-        Ok(Self { inner, id })
+        Ok(Self { inner })
     }
 
     /// Tries until it accepts, as `ready` finds out.
@@ -85,19 +85,48 @@ impl Process {
         }
     }
 
+    /// Ends it at once and starts it again as before; the moment before it was started.
+    pub(crate) fn restart(&self) -> Outcome<Instant> {
+        let mut inner = lock(&self.inner);
+        inner.kill();
+        let begun = Instant::now();
+        inner.child = inner.command.spawn()?;
+        Ok(begun)
+    }
+
     /// Seconds of processor time so far, user and system, of it and the processes it started.
     pub(crate) fn cpu_seconds(&self) -> f64 {
-        family(self.id).iter().map(|id| cpu_ticks(*id)).sum::<f64>() / 100.0
+        family(self.id()).iter().map(|id| cpu_ticks(*id)).sum::<f64>() / 100.0
     }
 
     /// Peak resident memory so far, in MB.
     pub(crate) fn peak_memory_mb(&self) -> f64 {
-        status_kb(self.id, "VmHWM:") / 1024.0
+        status_kb(self.id(), "VmHWM:") / 1024.0
+    }
+
+    /// Resident memory now, in MB.
+    pub(crate) fn memory_mb(&self) -> f64 {
+        status_kb(self.id(), "VmRSS:") / 1024.0
+    }
+
+    /// Bytes it had a disk read for it so far.
+    pub(crate) fn disk_read_bytes(&self) -> f64 {
+        let io = fs::read_to_string(format!("/proc/{}/io", self.id())).unwrap_or_default();
+        number_behind(&io, "read_bytes:")
+    }
+
+    fn id(&self) -> u32 {
+        lock(&self.inner).child.id()
     }
 }
 
 impl Inner {
     fn end(&mut self) {
+        self.kill();
+        self.folder = None;
+    }
+
+    fn kill(&mut self) {
         if self.ending == Ending::Quit {
             ask_to_quit(&self.child);
             let deadline = Instant::now() + QUIT_MAX;
@@ -108,7 +137,6 @@ impl Inner {
         // Both fail only if it has ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
-        self.folder = None;
     }
 }
 
@@ -130,6 +158,19 @@ fn ask_to_quit(child: &Child) {
 
 #[cfg(not(unix))]
 fn ask_to_quit(_: &Child) {}
+
+/// We and what we start may have as many connections as the system allows us.
+#[cfg(unix)]
+pub(crate) fn allow_many_files() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    // Where that is refused, works with many connections say so.
+    let _ = setrlimit(Resource::Nofile, limit);
+}
+
+#[cfg(not(unix))]
+pub(crate) fn allow_many_files() {}
 
 /// From now on a signal that asks us to end also ends what we started, and removes its files.
 #[cfg(unix)]
@@ -214,7 +255,12 @@ fn cpu_ticks(id: u32) -> f64 {
 
 fn status_kb(id: u32, field: &str) -> f64 {
     let status = fs::read_to_string(format!("/proc/{id}/status")).unwrap_or_default();
-    let line = status.lines().find(|line| line.starts_with(field));
+    number_behind(&status, field)
+}
+
+/// The number behind a name at the beginning of a line.
+fn number_behind(text: &str, name: &str) -> f64 {
+    let line = text.lines().find(|line| line.starts_with(name));
     line.and_then(|line| line.split_whitespace().nth(1)?.parse().ok())
         .unwrap_or(f64::NAN)
 }

@@ -1,19 +1,27 @@
 //! What is measured. One file each, one line each in [`WORKS`]; a work's key is what `--only` takes.
 
-mod batches;
+pub(crate) mod batches;
 mod burst;
+mod idle;
+mod memory;
+mod once;
 mod one_by_one;
-mod open_loop;
+pub(crate) mod open_loop;
+mod past;
 mod readers;
-mod replay;
+pub(crate) mod replay;
 mod single;
+mod soak;
+pub(crate) mod start;
+mod together;
+mod unusual;
 
-pub(crate) use self::readers::Readers;
+pub(crate) use self::{once::HUGE, readers::Readers};
 use crate::{
     Outcome,
     args::Scale,
     bars::{Bar, Limit, Peer},
-    contestants::{Contestant, JETSTREAM, KYMO, REDIS_ALWAYS},
+    contestants::{Contestant, JETSTREAM, KYMO, REDIS_ALWAYS, kymo::Kymo},
     figures::Figures,
     floors,
 };
@@ -44,6 +52,11 @@ pub(crate) enum Who {
 }
 
 impl Work {
+    /// Whether the first pass is enough.
+    pub(crate) fn is_once(&self) -> bool {
+        once::ONCE.iter().any(|once| once.key == self.key)
+    }
+
     /// Why this contestant does not take part.
     pub(crate) fn left_out(&self, key: &str) -> Option<&'static str> {
         match self.who {
@@ -141,6 +154,16 @@ pub(crate) static WORKS: &[Work] = &[
         floor: None,
     },
 ];
+
+/// Those and the ones that are done once.
+pub(crate) fn all() -> impl Iterator<Item = &'static Work> {
+    WORKS.iter().chain(once::ONCE)
+}
+
+/// Kymo, for a work that only it is asked to do.
+fn kymo(contestant: &dyn Contestant) -> Outcome<&Kymo> {
+    contestant.as_kymo().ok_or_else(|| "only Kymo does this".into())
+}
 
 /// Bytes on disk for each of `events`, and the server's processor time for each.
 pub(crate) struct Cost {

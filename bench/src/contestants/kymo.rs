@@ -1,44 +1,97 @@
 //! Kymo: the binary under measurement, with its defaults, on a free port and an empty folder.
 
-use std::{fs, path::PathBuf, process::Command};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use tempfile::TempDir;
 
 use super::{Contestant, Door, Past, Started, kymo_http, kymo_socket};
 use crate::{
     Outcome,
     args::Args,
     events::{self, Event},
-    load::{Call, Link},
+    load::{Call, Link, Opening},
+    ports,
     process::{self, Ending, Process},
 };
+
+pub(crate) use super::kymo_http::Questions;
 
 /// A running `kymo serve`.
 pub(crate) struct Kymo {
     process: Process,
-    ledger: PathBuf,
+    /// The binary.
+    pub(crate) program: PathBuf,
+    /// The data folder.
+    pub(crate) data: PathBuf,
     pub(super) address: String,
     pub(super) token: String,
 }
 
 /// Starts `kymo serve` and waits until it accepts.
 pub(crate) fn start(args: &Args) -> Outcome<Started> {
-    let data = process::folder()?;
-    let path = data.path().to_owned();
-    let mut command = Command::new(&args.kymo);
-    // Meant for us; to the server it would be a setting it does not know.
-    command.env_remove("KYMO_BIN");
-    command
-        .args(["serve", "--listen", "127.0.0.1:0", "--data"])
-        .arg(&path);
-    let process = Process::start(command, data, Ending::Kill)?;
-    let described = process.until(|| Ok(fs::read_to_string(path.join("server.json"))?))?;
-    let described: serde_json::Value = serde_json::from_str(&described)?;
-    let url = described["url"].as_str().ok_or("server.json names no url")?;
-    Ok(Started::Running(Box::new(Kymo {
-        process,
-        ledger: path.join("ledger"),
-        address: url.trim_start_matches("http://").trim_end_matches('/').to_owned(),
-        token: fs::read_to_string(path.join("token"))?.trim().to_owned(),
-    })))
+    Ok(Started::Running(Box::new(Kymo::start(&args.kymo)?)))
+}
+
+impl Kymo {
+    /// Starts the binary on an empty folder.
+    pub(crate) fn start(program: &Path) -> Outcome<Self> {
+        let data = process::folder()?;
+        let path = data.path().to_owned();
+        Self::start_with(program, data, &path, &[])
+    }
+
+    /// Starts it on a folder that is somebody else's, with more arguments.
+    pub(crate) fn start_on(program: &Path, data: &Path, more: &[&str]) -> Outcome<Self> {
+        Self::start_with(program, process::folder()?, data, more)
+    }
+
+    fn start_with(program: &Path, own: TempDir, data: &Path, more: &[&str]) -> Outcome<Self> {
+        let described = data.join("server.json");
+        // Left by one that was killed.
+        let _ = fs::remove_file(&described);
+        let mut command = Command::new(program);
+        // Meant for us; to the server it would be a setting it does not know.
+        command.env_remove("KYMO_BIN");
+        // A port of our choice is still the same after a restart.
+        let address = format!("127.0.0.1:{}", ports::free()?);
+        command
+            .args(["serve", "--listen", &address, "--data"])
+            .arg(data)
+            .args(more);
+        let process = Process::start(command, own, Ending::Kill)?;
+        process.until(|| Ok(fs::read_to_string(&described)?))?;
+        Ok(Self {
+            process,
+            program: program.to_owned(),
+            data: data.to_owned(),
+            address,
+            token: fs::read_to_string(data.join("token"))?.trim().to_owned(),
+        })
+    }
+
+    /// A connection that follows the matches of a filter from now on.
+    pub(crate) fn follow(&self, filter: &str) -> Outcome<Link> {
+        kymo_socket::follow(self, filter)
+    }
+
+    /// A connection for questions, one after the other.
+    pub(crate) fn questions(&self) -> Outcome<Questions<'_>> {
+        Questions::open(self)
+    }
+
+    /// A connection that follows everything as server-sent events.
+    pub(crate) fn listen(&self) -> Outcome<Opening> {
+        kymo_http::listen(self)
+    }
+
+    /// The folder of its events.
+    pub(crate) fn ledger(&self) -> PathBuf {
+        self.data.join("ledger")
+    }
 }
 
 impl Contestant for Kymo {
@@ -47,7 +100,9 @@ impl Contestant for Kymo {
     }
 
     fn stored_bytes(&self) -> u64 {
-        process::bytes_below(&self.ledger, &|name| name.ends_with(".jsonl"))
+        process::bytes_below(&self.ledger(), &|name| {
+            name.ends_with(".jsonl") || name.ends_with(".zst")
+        })
     }
 
     fn batch_writer(&self, _: u64) -> Outcome<Link> {
@@ -73,7 +128,7 @@ impl Contestant for Kymo {
     }
 
     fn reader(&self) -> Outcome<Link> {
-        kymo_socket::follow(self)
+        self.follow("source:bench")
     }
 
     fn past(&self, which: Past) -> Outcome<(Link, Vec<u8>)> {
@@ -85,6 +140,10 @@ impl Contestant for Kymo {
         let link = kymo_socket::connect(self)?;
         let link = if which == Past::All { link.dense() } else { link };
         Ok((link, kymo_socket::subscribe(filter, "start")))
+    }
+
+    fn as_kymo(&self) -> Option<&Kymo> {
+        Some(self)
     }
 
     fn says_live(&self) -> bool {

@@ -12,10 +12,10 @@ pub(super) fn connect(kymo: &Kymo) -> Outcome<Link> {
     greeted(kymo)?.link(Frames::default())
 }
 
-/// A connection that follows the events of this bench from now on.
-pub(super) fn follow(kymo: &Kymo) -> Outcome<Link> {
+/// A connection that follows the matches of a filter from now on.
+pub(super) fn follow(kymo: &Kymo, filter: &str) -> Outcome<Link> {
     let mut opening = greeted(kymo)?;
-    opening.send(&subscribe("source:bench", "now"))?;
+    opening.send(&subscribe(filter, "now"))?;
     opening.expect(|come| up_to(come, br#"{"op":"caught_up""#))?;
     opening.link(Frames::default())
 }

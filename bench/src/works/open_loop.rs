@@ -31,30 +31,42 @@ pub(super) fn run(contestant: &mut dyn Contestant, scale: &Scale) -> Outcome<Fig
         |time: Duration| usize::try_from(time.as_millis()).map(|millis| RATE_PER_SECOND * millis / 1_000);
     let (uncounted, total) = (events(scale.warm_up)?, events(scale.warm_up + scale.open_loop)?);
     let links: Outcome<Vec<_>> = (0..READERS).map(|_| contestant.reader()).collect();
-    let links = links?;
-    let sent: Sent = Arc::new((0..total).map(|_| AtomicU64::new(0)).collect());
-    let clock = Instant::now();
-    let reading = {
-        let sent = Arc::clone(&sent);
-        std::thread::spawn(move || read(links, &sent, clock, uncounted))
-    };
-    let publisher = contestant.writer(Door::Socket, 0)?;
     let calls: Vec<_> = (0..total as u64)
         .map(|number| contestant.single(Door::Socket, 0, &events::event(number)).bytes)
         .collect();
-    let seconds = publish(publisher, &calls, &sent, clock)?;
-    let waits = reading.join().map_err(|_| "the thread of readers panicked")??;
+    let publisher = contestant.writer(Door::Socket, 0)?;
+    let (waits, seconds) = open_loop(links?, publisher, &calls, RATE_PER_SECOND as u64, uncounted)?;
     let mut figures = p50_p99(waits).to_vec();
     figures.push(figure(RATE, "events/s", total as f64 / seconds));
     Ok(figures)
 }
 
+/// Sends the calls at a rate to readers that each get all of them; how long each took to each reader, without the
+/// first, and how long they all took to be sent.
+pub(crate) fn open_loop(
+    links: Vec<Link>,
+    publisher: Link,
+    calls: &[Arc<[u8]>],
+    per_second: u64,
+    uncounted: usize,
+) -> Outcome<(Vec<Duration>, f64)> {
+    let sent: Sent = Arc::new(calls.iter().map(|_| AtomicU64::new(0)).collect());
+    let clock = Instant::now();
+    let reading = {
+        let sent = Arc::clone(&sent);
+        std::thread::spawn(move || read(links, &sent, clock, uncounted))
+    };
+    let seconds = publish(publisher, calls, &sent, clock, per_second)?;
+    let waits = reading.join().map_err(|_| "the thread of readers panicked")??;
+    Ok((waits, seconds))
+}
+
 /// Sends each call when it is due, whatever has been answered.
-fn publish(link: Link, calls: &[Arc<[u8]>], sent: &Sent, clock: Instant) -> Outcome<f64> {
+fn publish(link: Link, calls: &[Arc<[u8]>], sent: &Sent, clock: Instant, per_second: u64) -> Outcome<f64> {
     let mut drive = Drive::new(vec![link])?;
     let begun = Instant::now();
     for (index, (call, sent)) in calls.iter().zip(sent.iter()).enumerate() {
-        let due = begun + Duration::from_micros(index as u64 * 1_000_000 / RATE_PER_SECOND as u64);
+        let due = begun + Duration::from_micros(index as u64 * 1_000_000 / per_second);
         std::thread::sleep(due.saturating_duration_since(Instant::now()));
         sent.store(nanos(clock), Ordering::Release);
         drive.links[0].send(call)?;

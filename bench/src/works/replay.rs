@@ -57,6 +57,16 @@ pub(crate) fn store(contestant: &dyn Contestant, count: u64) -> Outcome {
     Ok(())
 }
 
+/// Reads the first `due` events of the past, and goes; the seconds it took.
+pub(crate) fn first(contestant: &dyn Contestant, due: u64) -> Outcome<f64> {
+    let (link, ask) = contestant.past(Past::All)?;
+    let mut drive = Drive::new(vec![link])?;
+    let begun = Instant::now();
+    drive.links[0].send(&ask.into())?;
+    drive.until(|link| link.heard.tally.count >= due)?;
+    Ok(begun.elapsed().as_secs_f64())
+}
+
 /// Reads the past once; the seconds it took.
 pub(crate) fn replay(contestant: &dyn Contestant, which: Past, due: u64) -> Outcome<f64> {
     let (link, ask) = contestant.past(which)?;

@@ -45,7 +45,7 @@ const PLACES: &[Place] = &[
     },
     Place {
         name: "kymo-bench",
-        below: &["kymo-event"],
+        below: &["kymo-event", "kymo-ledger"],
     },
     Place {
         name: "xtask",

@@ -1,0 +1,25 @@
+//! Lets the system forget the files of a folder, so that the next read comes from the disk.
+
+use std::{
+    fs::{self, File},
+    path::Path,
+};
+
+use rustix::fs::Advice;
+
+use crate::Outcome;
+
+/// Syncs every file below `folder` and drops its pages from the cache.
+pub(crate) fn forget(folder: &Path) -> Outcome {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            forget(&path)?;
+        } else if let Ok(file) = File::open(&path) {
+            // Only clean pages can be dropped.
+            file.sync_all()?;
+            rustix::fs::fadvise(&file, 0, None, Advice::DontNeed)?;
+        }
+    }
+    Ok(())
+}
