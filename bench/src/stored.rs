@@ -53,12 +53,14 @@ fn add(ledger: &Ledger, events: u64) -> Outcome {
     Ok(())
 }
 
-/// Compresses all of a ledger but the segment that still grows.
-pub(crate) fn compress(data: &Path) -> Outcome {
+/// The same, and compresses all but the segment that still grows, which is a small one.
+pub(crate) fn fill_and_compress(data: &Path, events: u64) -> Outcome {
     let settings = LedgerSettings {
         compress_after_s: Some(0),
+        segment_bytes_max: 16 << 20,
         ..LedgerSettings::default()
     };
+    add(&open(data, settings.clone())?, events)?;
     let ledger = open(data, settings)?;
     ledger.maintain()?;
     ledger.close();

@@ -28,8 +28,7 @@ pub(super) fn cold(contestant: &mut dyn Contestant, scale: &Scale) -> Outcome<Fi
 /// All but the segment that still grows is compressed.
 pub(super) fn compressed(contestant: &mut dyn Contestant, scale: &Scale) -> Outcome<Figures> {
     let folder = process::folder()?;
-    stored::fill(folder.path(), scale.replay_events)?;
-    stored::compress(folder.path())?;
+    stored::fill_and_compress(folder.path(), scale.replay_events)?;
     let kymo = Kymo::start_on(&kymo(contestant)?.program, folder.path(), &[])?;
     replay::replay(&kymo, Past::All, scale.replay_events)?;
     let before = kymo.process().cpu_seconds();

@@ -56,8 +56,8 @@ struct Board {
 /// `share`: one event in so many is for each reader.
 fn run(kymo: &Kymo, scale: &Scale, links: Vec<Link>, share: u64) -> Outcome<Figures> {
     replay::store(kymo, scale.replay_events)?;
-    let seconds = (scale.closed_loop * 2).as_millis().max(1_000);
-    let batches = PER_SECOND * u64::try_from(seconds)? / 1_000 / BATCH;
+    let millis = u64::try_from((scale.closed_loop * 2).as_millis())?;
+    let batches = PER_SECOND * millis / 1_000 / BATCH;
     let calls = load::requests(kymo, batches.min(100), samples::varied);
     let calls: Vec<Call> = calls
         .into_iter()
