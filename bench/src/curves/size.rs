@@ -84,9 +84,10 @@ pub(crate) fn of_size(kymo: &Kymo, bytes: usize, most: u64) -> Outcome<OfSize> {
     let per_request = (REQUEST / bytes as u64).clamp(1, 1_000);
     let requests = ((TOTAL / bytes as u64).min(most) / per_request).max(1);
     let (total, warm) = (requests * per_request, WARM_UP * per_request);
-    let call = kymo.batch(0, &samples::many(0, per_request, |number| {
-        samples::sized(number, bytes)
-    }));
+    let call = kymo.batch(
+        0,
+        &samples::many(0, per_request, |number| samples::sized(number, bytes)),
+    );
     let mut publisher = Drive::new(vec![kymo.batch_writer(0)?])?;
     post(&mut publisher, &vec![call.clone(); usize::try_from(WARM_UP)?])?;
     let (stored_seconds, stored_cpu) = timed(kymo, || {

@@ -1,3 +1,5 @@
+//! What stands on a chart, and where.
+
 use super::{
     draw::apart,
     scale::{Kind, Scale},
