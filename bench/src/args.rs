@@ -74,6 +74,11 @@ impl Args {
         !self.quick && !self.tiny
     }
 
+    /// Whether nothing was left out, so that the curves are due as well.
+    pub(crate) const fn is_everything(&self) -> bool {
+        self.is_whole() && self.only.is_empty() && !self.no_write
+    }
+
     /// How much of everything.
     pub(crate) fn scale(&self) -> Scale {
         let usual = match (self.tiny, self.quick) {

@@ -53,7 +53,9 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Outcome {
         return Ok(());
     }
     if let Some(names) = &args.curves {
-        return curves::draw(args.extent(), names, &args.runs.join("curves"));
+        let drawn = curves::draw(args.extent(), names, &args.runs.join("curves"));
+        process::remove_folders();
+        return drawn;
     }
     let (works, entrants) = (args.works()?, args.entrants()?);
     let mut report = Report::new(&args, works.clone(), entrants.clone());
@@ -68,11 +70,14 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Outcome {
             one_work(&args, work, &entrants, &mut report);
         }
     }
-    process::remove_folders();
     say(&format!("\n{}", report.markdown()));
     if !args.no_write {
         report.write(&args.runs)?;
     }
+    if args.is_everything() {
+        curves::draw(args.extent(), &[], &args.runs.join("curves"))?;
+    }
+    process::remove_folders();
     report.verdict()
 }
 

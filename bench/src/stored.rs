@@ -1,6 +1,6 @@
 //! Ledgers that are already there: filled through `kymo-ledger` itself, without a server, as fast as the disk takes it.
 
-use std::{path::Path, sync::mpsc};
+use std::{path::Path, sync::mpsc, time::Duration};
 
 use kymo_event::{Batch, Event};
 use kymo_ledger::{Ledger, LedgerSettings};
@@ -61,6 +61,8 @@ pub(crate) fn fill_and_compress(data: &Path, events: u64) -> Outcome {
         ..LedgerSettings::default()
     };
     add(&open(data, settings.clone())?, events)?;
+    // Ages are whole seconds: what is younger than one is not compressed.
+    std::thread::sleep(Duration::from_millis(1_500));
     let ledger = open(data, settings)?;
     ledger.maintain()?;
     ledger.close();
@@ -68,7 +70,7 @@ pub(crate) fn fill_and_compress(data: &Path, events: u64) -> Outcome {
 }
 
 fn batch(numbers: std::ops::Range<u64>, needle: u64) -> Batch {
-    const NOTE: &str = "what the agent said about this step of its work, in some words that a person may read later; what the agent said about this step of its work, in so";
+    const NOTE: &str = "what the agent said about this step of its work, in some words that a person may read later; what the agent said about this step of its work, in some words that a person may read l";
     let mut batch = Batch::with_capacity(400 * numbers.clone().count(), numbers.clone().count());
     for number in numbers {
         let kind = if number.is_multiple_of(RARE) {
@@ -91,4 +93,21 @@ fn batch(numbers: std::ops::Range<u64>, needle: u64) -> Batch {
         batch.push(&event);
     }
     batch
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ledger_is_filled_once_and_its_events_have_the_usual_size() {
+        let folder = tempfile::tempdir().unwrap();
+        fill(folder.path(), 2_500).unwrap();
+        fill_up_to(folder.path(), 2_500).unwrap();
+        let ledger = open(folder.path(), LedgerSettings::default()).unwrap();
+        assert_eq!(ledger.head().map(kymo_event::Seq::get), Some(2_500));
+        let bytes =
+            crate::process::bytes_below(&folder.path().join("ledger"), &|name| name.ends_with(".jsonl"));
+        assert!((425..450).contains(&(bytes / 2_500)), "{bytes} bytes");
+    }
 }
