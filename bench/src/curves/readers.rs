@@ -8,6 +8,7 @@ use super::{
 use crate::{
     Outcome,
     contestants::kymo::Kymo,
+    figures::readable,
     plot::{Axis, Chart, Kind, Series, Unit},
     samples,
     works::batches::BATCH,
@@ -52,7 +53,9 @@ pub(super) fn charts(extent: Extent<'_>) -> Outcome<Vec<Chart>> {
             "readers-latency",
             "How long an event takes to its readers",
             format!(
-                "Emitted one by one, fdatasync before; {PER_SECOND_MAX} a second, or so many that there are {DELIVERIES_PER_SECOND_MAX} deliveries"
+                "Emitted one by one, fdatasync before; {} a second, or so many that there are {} deliveries",
+                readable(PER_SECOND_MAX as f64),
+                readable(DELIVERIES_PER_SECOND_MAX as f64)
             ),
             "time from the emitter to a reader",
             vec![half, most],
