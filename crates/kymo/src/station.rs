@@ -82,7 +82,7 @@ async fn serve(plan: &Plan, hub: &Hub, on_ready: impl FnOnce(&Ready)) -> Result<
     let stop = CancellationToken::new();
     heed_signals(stop.clone())?;
     let head = hub.ledger().head().map_or(0, kymo_event::Seq::get);
-    let watching = Watching::default();
+    let watching = Watching::begin(&plan.watch);
     let (server, busy_port) = bind(plan, hub, &stop, &watching).await?;
     let addr = server.addr();
     let login_url = server.login_url();
@@ -213,28 +213,56 @@ pub(crate) fn not_watched(error: &kymo_connect::WatchError) -> Failure {
     Failure::failed(format!("{error}{cause}"))
 }
 
-/// The watch once it runs, shared with the status page.
-#[derive(Clone, Default)]
-struct Watching(Arc<Mutex<Option<Watch>>>);
+/// The watch, shared with the status page.
+#[derive(Clone)]
+struct Watching(Arc<Mutex<Stage>>);
+
+enum Stage {
+    /// Folders that are being looked through: whoever asks meanwhile is told that they will be watched.
+    Starting(Vec<PathBuf>),
+    Running(Watch),
+    Over,
+}
 
 impl Watching {
+    fn begin(folders: &[PathBuf]) -> Self {
+        let folders = folders
+            .iter()
+            .map(|folder| folder.canonicalize().unwrap_or_else(|_| folder.clone()));
+        Self(Arc::new(Mutex::new(Stage::Starting(folders.collect()))))
+    }
+
     fn set(&self, watch: Option<Watch>) {
-        *self.0.lock().expect("nobody panics while holding it") = watch;
+        self.replace(watch.map_or(Stage::Over, Stage::Running));
+    }
+
+    fn replace(&self, stage: Stage) -> Stage {
+        let mut now = self.0.lock().expect("nobody panics while holding it");
+        std::mem::replace(&mut *now, stage)
     }
 
     fn status(&self) -> Vec<WatchStatus> {
-        self.0
-            .lock()
-            .expect("nobody panics while holding it")
-            .as_ref()
-            .map_or(Vec::new(), Watch::status)
+        match &*self.0.lock().expect("nobody panics while holding it") {
+            Stage::Starting(folders) => folders.iter().map(|folder| starting(folder)).collect(),
+            Stage::Running(watch) => watch.status(),
+            Stage::Over => Vec::new(),
+        }
     }
 
     async fn finished(&self) {
-        let watch = self.0.lock().expect("nobody panics while holding it").take();
-        if let Some(watch) = watch {
+        if let Stage::Running(watch) = self.replace(Stage::Over) {
             watch.finished().await;
         }
+    }
+}
+
+fn starting(folder: &Path) -> WatchStatus {
+    WatchStatus {
+        folder: folder.to_owned(),
+        directories: 0,
+        unwatched: 0,
+        problem: None,
+        events: 0,
     }
 }
 

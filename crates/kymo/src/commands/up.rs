@@ -78,7 +78,7 @@ impl Args {
         {
             note(format!(
                 "{} is recorded already, with what is around it; `kymo up --data .kymo` gives it a ledger of its own",
-                welcome::near(&folder)
+                folder.display()
             ));
             return join(above, find::held_by(above), &[folder], open);
         }

@@ -2,7 +2,7 @@
 
 use std::{fs, net::TcpListener};
 
-use crate::support::{Home, Ran, Running, Server, wait_for};
+use crate::support::{Home, Running, Server, own_address, wait_for};
 
 fn up(home: &Home, args: &[&str]) -> Server {
     let mut all = vec!["up", "--no-open", "--listen", "127.0.0.1:0"];
@@ -56,10 +56,9 @@ fn the_banner_says_where_to_look_and_what_is_recorded() {
 }
 
 #[test]
-fn a_second_one_joins_the_first() {
+fn a_second_one_joins_the_first_also_while_that_one_looks_through_the_folder() {
     let home = Home::new();
     let server = up(&home, &[]);
-    server.wait_for_events("type:watch.started", 1);
     let ran = home.kymo(&["up"]).good();
     assert!(
         ran.stdout.contains("already running") && ran.stdout.contains(&format!("{}/login?code=", server.url)),
@@ -113,26 +112,20 @@ fn in_a_folder_below_it_joins_the_server_that_records_it() {
     let home = Home::new();
     let server = up(&home, &[]);
     home.write("sub/deeper/a.txt", "");
-    let in_sub = |args: &[&str]| {
-        let mut command = home.command(args);
-        command.current_dir(home.project().join("sub/deeper"));
-        Ran::of(command)
-    };
-    for ran in [
-        in_sub(&["up", "--no-open"]),
-        home.kymo(&["up", "sub", "--no-open"]),
-    ] {
-        let ran = ran.good();
+    let mut in_sub = home.command(&["up", "--no-open"]);
+    in_sub.current_dir(home.project().join("sub/deeper"));
+    for command in [in_sub, home.command(&["up", "sub", "--no-open"])] {
+        let (status, said, noted) = Running::start(command).end();
+        let (said, noted) = (said.join("\n"), noted.join("\n"));
+        assert!(status.success(), "{said}{noted}");
         assert!(
-            ran.stdout.contains(&format!("{}/login?code=", server.url))
-                && ran.stdout.contains(&format!("pid {}", server.pid())),
-            "{}",
-            ran.stdout
+            said.contains(&format!("{}/login?code=", server.url))
+                && said.contains(&format!("pid {}", server.pid())),
+            "{said}"
         );
         assert!(
-            ran.stderr.contains("is recorded already") && ran.stderr.contains("--data .kymo"),
-            "{}",
-            ran.stderr
+            noted.contains("is recorded already") && noted.contains("--data .kymo"),
+            "{noted}"
         );
     }
     assert!(!home.project().join("sub/deeper/.kymo").exists());
@@ -178,18 +171,25 @@ fn a_folder_comes_back_on_the_port_it_had_so_that_an_open_page_finds_it() {
     // Either we take the port, or somebody already has it: in both cases it is busy.
     let _taken = TcpListener::bind("127.0.0.1:7700");
     let start = || Server::start(home.command(&["up", "--no-open", "--no-watch"]), &home.data());
+    let remembered = || fs::read_to_string(home.data().join("port")).expect("it is remembered");
     let first = start();
-    let url = first.url.clone();
+    assert!(first.url.ends_with(&format!(":{}", remembered().trim())));
     first.stop();
-    let second = start();
-    assert_eq!(second.url, url);
-    second.kill();
-    // Somebody else has it by now: then it is another one.
-    let port = url.trim_start_matches("http://").to_owned();
-    let _taken_too = TcpListener::bind(port).expect("nobody listens there");
-    let third = start();
-    assert_ne!(third.url, url);
-    third.stop();
+    // Nobody is given this one by the system while we are away.
+    let address = own_address();
+    let (_, port) = address.split_once(':').expect("an address");
+    fs::write(home.data().join("port"), port).expect("written");
+    for _ in 0..2 {
+        let server = start();
+        assert_eq!(server.url, format!("http://{address}"));
+        server.kill();
+    }
+    // Somebody else has it by now: then it is another one, from then on.
+    let _taken_too = TcpListener::bind(&address).expect("nobody listens there");
+    let other = start();
+    assert_ne!(other.url, format!("http://{address}"));
+    assert!(other.url.ends_with(&format!(":{}", remembered().trim())));
+    other.stop();
 }
 
 #[test]

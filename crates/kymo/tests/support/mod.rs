@@ -13,9 +13,13 @@
 use std::{
     fs,
     io::{BufRead, BufReader, Read, Write},
+    net::TcpListener,
     path::{Path, PathBuf},
     process::{Child, ChildStdin, Command, ExitStatus, Stdio},
-    sync::mpsc::{Receiver, channel},
+    sync::{
+        atomic::{AtomicU32, Ordering},
+        mpsc::{Receiver, channel},
+    },
     thread::JoinHandle,
     time::{Duration, Instant},
 };
@@ -41,6 +45,20 @@ pub fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
 /// What commands get to see of the environment the tests were started in: where programs and temporary files are, and
 /// where coverage is written.
 const KEPT: &[&str] = &["PATH", "TMPDIR", "SystemRoot", "LLVM_PROFILE_FILE"];
+
+/// An address on this machine that stays ours when a server goes and comes back: of a port that the system does not give
+/// to anybody by itself meanwhile.
+pub fn own_address() -> String {
+    // Every process asks for others first.
+    static ASKED: AtomicU32 = AtomicU32::new(0);
+    loop {
+        let number = std::process::id() * 16 + ASKED.fetch_add(1, Ordering::Relaxed);
+        let address = format!("127.0.0.1:{}", 10_000 + number % 20_000);
+        if TcpListener::bind(&address).is_ok() {
+            return address;
+        }
+    }
+}
 
 /// One user's machine.
 pub struct Home {
@@ -136,11 +154,11 @@ impl Home {
 
     /// The same with more arguments.
     pub fn serve_with(&self, args: &[&str]) -> Server {
-        let data = self.data();
+        let (data, listen) = (self.data(), own_address());
         let mut all = vec![
             "serve",
             "--listen",
-            "127.0.0.1:0",
+            &listen,
             "--data",
             data.to_str().expect("UTF-8"),
         ];
