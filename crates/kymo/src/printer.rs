@@ -68,10 +68,12 @@ impl Printer {
         Self::keep(self.out.write_all(bytes));
     }
 
-    /// A value as indented JSON; a list of numbers or words stands on one line.
+    /// A value as indented JSON; a list of numbers or words stands on one line, and
+    /// one of such lists where it fits there.
     pub(crate) fn json(&mut self, value: &impl serde::Serialize) {
         let text = serde_json::to_string_pretty(value).expect("values of ours become JSON");
-        self.line(with_short_lists(&text));
+        let text = with_short_lists(&text, usize::MAX);
+        self.line(with_short_lists(&text, LIST_COLUMNS));
     }
 
     /// Hands what was written to the reader now.
@@ -99,8 +101,11 @@ impl Drop for Printer {
     }
 }
 
-/// Indented JSON with each list of plain values on one line.
-fn with_short_lists(json: &str) -> String {
+/// A list of lists is this wide at most.
+const LIST_COLUMNS: usize = 100;
+
+/// Indented JSON with each list whose items are one line each on one line, where that is not wider than `columns`.
+fn with_short_lists(json: &str, columns: usize) -> String {
     // No string holds a line feed, so that what a line ends with tells what it is.
     let lines: Vec<&str> = json.lines().collect();
     let is_plain = |line: &&&str| !line.ends_with(['[', '{']) && !line.trim_start().starts_with([']', '}']);
@@ -111,13 +116,15 @@ fn with_short_lists(json: &str) -> String {
         at += 1;
         if line.ends_with('[') {
             let items = lines[at..].iter().take_while(is_plain).count();
-            if lines[at + items].trim_start().starts_with(']') {
-                let inside: Vec<_> = lines[at..at + items]
-                    .iter()
-                    .map(|item| item.trim_start())
-                    .collect();
-                out.push_str(&inside.join(" "));
-                out.push_str(lines[at + items].trim_start());
+            let end = lines[at + items].trim_start();
+            let inside: Vec<_> = lines[at..at + items]
+                .iter()
+                .map(|item| item.trim_start())
+                .collect();
+            let inside = inside.join(" ");
+            if end.starts_with(']') && line.len() + inside.len() <= columns {
+                out.push_str(&inside);
+                out.push_str(end);
                 at += items + 1;
             }
         }
@@ -148,9 +155,13 @@ mod tests {
 
     #[test]
     fn a_list_of_plain_values_stands_on_one_line_and_all_else_is_indented() {
-        let value = json!({ "a": [1, 2.5, null], "b": [], "c": [{ "lag": 0 }, [3, "[", "x ]"]], "d": {} });
+        let long = "x".repeat(90);
+        let value = json!({
+            "a": [1, 2.5, null], "b": [], "c": [{ "lag": 0 }, [3, "[", "x ]"]], "d": {},
+            "e": [[1, [2, 3]], [4, [5, 6]]], "f": [[long], [7]],
+        });
         let pretty = serde_json::to_string_pretty(&value).expect("JSON");
-        let text = with_short_lists(&pretty);
+        let text = with_short_lists(&with_short_lists(&pretty, usize::MAX), LIST_COLUMNS);
         assert_eq!(
             serde_json::from_str::<serde_json::Value>(&text).expect("JSON"),
             value
@@ -164,8 +175,16 @@ mod tests {
     },
     [3, "[", "x ]"]
   ],
-  "d": {}
+  "d": {},
+  "e": [
+    [1, [2, 3]],
+    [4, [5, 6]]
+  ],
+  "f": [
+    ["xx"],
+    [7]
+  ]
 }"#;
-        assert_eq!(text, expected);
+        assert_eq!(text, expected.replace("xx", &long));
     }
 }
