@@ -186,6 +186,31 @@ for (const colorScheme of ["light", "dark"]) {
   }
 }
 
+test("an address that leads nowhere says so, and leads back to the feed", async (t) => {
+  const page = await openRoom(t, browser, kymo);
+  const answer = await page.goto(`${kymo.url}/nope`);
+  assert.equal(answer.status(), 404);
+  await page.getByRole("heading", { name: "Not found" }).waitFor();
+  assert.match(await page.getByRole("main").textContent(), /\/nope/);
+  assert.deepEqual(await accessibilityFaults(page), []);
+  await page.getByRole("link", { name: "To the live feed" }).click();
+  await phase(page, "live");
+  assertQuiet(page, /status of 404/);
+});
+
+test("the imported past is marked in the feed", async (t) => {
+  const page = await openRoom(t, browser, kymo);
+  const { first, last } = await kymo.store([
+    { type: "old.thing", source: "t", time: "2020-02-14T19:01:23Z", backfill: true },
+    { type: "new.thing", source: "t" },
+  ]);
+  await waitForRow(page, last);
+  const words = (seq) => page.locator(`[data-feed] [data-seq="${seq}"]`).textContent();
+  assert.match(await words(first), /backfill/);
+  assert.doesNotMatch(await words(last), /backfill/);
+  assertQuiet(page);
+});
+
 test("the colours can be chosen and stay chosen", async (t) => {
   const page = await openRoom(t, browser, kymo, { colorScheme: "dark" });
   const scheme = () => page.evaluate(() => document.documentElement.dataset.mantineColorScheme);
