@@ -35,8 +35,8 @@ pub(crate) fn event_of(number: u64, bytes: usize) -> Event {
     let filling = bytes.saturating_sub(head.len() + tail.len());
     let words =
         "what the agent said about this step of its work, in some words that a person may read later; ";
-    let filler: String = words.chars().cycle().take(filling).collect();
-    let json = format!("{head}{filler}{tail}");
+    let filler = words.repeat(filling.div_ceil(words.len()));
+    let json = format!("{head}{}{tail}", &filler[..filling]);
     Event { json, kind }
 }
 

@@ -13,8 +13,8 @@ use crate::{
 /// Events of a batch.
 pub(crate) const BATCH: u64 = 1_000;
 
-/// Connections that post side by side.
-const CONNECTIONS: u64 = 2;
+/// Connections that post side by side: enough that one is being read while another is being synced.
+const CONNECTIONS: u64 = 4;
 
 /// Different batches of a connection; it goes round them.
 const DIFFERENT: u64 = 8;

@@ -11,6 +11,7 @@ use crate::{
         load::{self, burst, post, requests},
         size,
     },
+    events::EVENT_BYTES,
     figures::{Figures, RATE, figure},
     load::Drive,
     samples,
@@ -28,7 +29,9 @@ pub(super) fn of_1_mib(contestant: &mut dyn Contestant, scale: &Scale) -> Outcom
 }
 
 fn of_bytes(contestant: &mut dyn Contestant, scale: &Scale, bytes: usize) -> Outcome<Figures> {
-    let cost = size::of_size(kymo(contestant)?, bytes, scale.replay_events)?;
+    // As many bytes as a replay of usual events has.
+    let most = scale.replay_events * EVENT_BYTES as u64 / bytes as u64;
+    let cost = size::of_size(kymo(contestant)?, bytes, most)?;
     Ok(vec![
         figure(RATE, "events/s", cost.stored_mb_per_second * 1e6 / bytes as f64),
         figure("stored", "MB/s", cost.stored_mb_per_second),
