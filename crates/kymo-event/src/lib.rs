@@ -5,6 +5,7 @@
 
 pub mod catalogue;
 pub mod channels;
+mod checksum;
 pub mod dialects;
 mod event;
 pub mod filter;
@@ -20,6 +21,7 @@ mod seq;
 mod time;
 
 pub use channels::Channel;
+pub use checksum::checksum;
 pub use event::{DataText, Event, Ext};
 pub use filter::Filter;
 pub use json::RawJson;

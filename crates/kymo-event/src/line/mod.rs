@@ -8,7 +8,7 @@ mod view;
 pub use spans::LineSpans;
 pub use view::LineView;
 
-use crate::{Micros, Seq, json};
+use crate::{Micros, Seq, checksum, json};
 
 const HEAD: &[u8] = b"{\"seq\":";
 const RECORDED: &[u8] = b",\"recorded\":\"";
@@ -39,7 +39,7 @@ pub fn write_line(out: &mut Vec<u8>, seq: Seq, recorded: &[u8; Micros::TEXT_LEN]
     out.extend_from_slice(recorded);
     out.push(b'"');
     out.extend_from_slice(body);
-    let crc = crc32c::crc32c(&out[start..]);
+    let crc = checksum(&out[start..]);
     out.extend_from_slice(CRC);
     out.extend_from_slice(&hex(crc));
     out.extend_from_slice(b"\"}\n");
@@ -53,15 +53,29 @@ pub fn check_crc(line: &[u8]) -> bool {
     };
     let (bytes, suffix) = line.split_at(end);
     let crc = &suffix[CRC.len()..CRC.len() + 8];
-    suffix.starts_with(CRC) && suffix.ends_with(b"\"}") && *crc == hex(crc32c::crc32c(bytes))
+    suffix.starts_with(CRC) && suffix.ends_with(b"\"}") && *crc == hex(checksum(bytes))
 }
 
+/// Eight digits at once: a nibble in each byte of a word, the highest first.
 fn hex(crc: u32) -> [u8; 8] {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let mut out = [0; 8];
-    for (slot, byte) in out.chunks_exact_mut(2).zip(crc.to_be_bytes()) {
-        slot[0] = DIGITS[usize::from(byte >> 4)];
-        slot[1] = DIGITS[usize::from(byte & 15)];
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    const TO_LETTERS: u64 = (b'a' - b'0' - 10) as u64;
+    let mut nibbles = u64::from(crc);
+    nibbles = (nibbles | nibbles << 16) & 0x0000_ffff_0000_ffff;
+    nibbles = (nibbles | nibbles << 8) & 0x00ff_00ff_00ff_00ff;
+    nibbles = (nibbles | nibbles << 4) & 0x0f0f_0f0f_0f0f_0f0f;
+    let letters = (nibbles + EACH * 6) >> 4 & EACH;
+    (nibbles + EACH * b'0' as u64 + letters * TO_LETTERS).to_be_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_checksum_is_written_in_eight_lower_case_digits() {
+        for crc in [0, 9, 0xa, 0x9ae0_daaf, 0x0123_4567, 0x89ab_cdef, u32::MAX] {
+            assert_eq!(&hex(crc), format!("{crc:08x}").as_bytes());
+        }
     }
-    out
 }

@@ -4,6 +4,7 @@
 
 use super::fields::{Fields, PutFields, length};
 use crate::chain::Chain;
+use kymo_event::checksum;
 
 const MAGIC: u32 = u32::from_le_bytes(*b"KBLK");
 
@@ -60,9 +61,9 @@ impl BlockHead {
         out.put_u32(0);
         out.put_u32(length(parts.summary.len()));
         out.put_u32(length(parts.columns.len()));
-        out.put_u32(crc32c::crc32c(parts.columns));
+        out.put_u32(checksum(parts.columns));
         out.put_u32(length(parts.ids.len()));
-        out.put_u32(crc32c::crc32c(parts.ids));
+        out.put_u32(checksum(parts.ids));
         out.put_u32(self.count);
         out.put_u64(self.first);
         out.put_u64(self.offset);
@@ -76,7 +77,7 @@ impl BlockHead {
         out.put_u8(self.flags);
         out.resize(start + BLOCK_HEAD, 0);
         out.put(parts.summary);
-        let crc = crc32c::crc32c(&out[start + 8..]);
+        let crc = checksum(&out[start + 8..]);
         out[start + 4..start + 8].copy_from_slice(&crc.to_le_bytes());
         out.put(parts.columns);
         out.put(parts.ids);
@@ -90,7 +91,7 @@ impl BlockHead {
         let crc = fields.u32()?;
         let head = Self::read_fields(fields)?;
         let covered = bytes.get(8..head.head_len())?;
-        (crc32c::crc32c(covered) == crc).then_some((head, &bytes[BLOCK_HEAD..head.head_len()]))
+        (checksum(covered) == crc).then_some((head, &bytes[BLOCK_HEAD..head.head_len()]))
     }
 
     fn read_fields(mut fields: Fields<'_>) -> Option<Self> {

@@ -1,6 +1,6 @@
 //! Holds a stored index against the one its segment's lines make now.
 
-use kymo_event::Seq;
+use kymo_event::{Seq, checksum};
 
 use super::{
     block::{BLOCK_HEAD, BlockHead},
@@ -191,7 +191,7 @@ fn whole_record(bytes: &[u8]) -> Option<BlockHead> {
     let (head, _) = BlockHead::read(bytes)?;
     let record = bytes.get(..head.record_len())?;
     let (columns, ids) = record[head.head_len()..].split_at(head.columns_len as usize);
-    let good = crc32c::crc32c(columns) == head.columns_crc && crc32c::crc32c(ids) == head.ids_crc;
+    let good = checksum(columns) == head.columns_crc && checksum(ids) == head.ids_crc;
     // The bytes between the last field and the end of the head are zero in every record.
     good.then_some(head)
 }

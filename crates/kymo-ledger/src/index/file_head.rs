@@ -2,6 +2,7 @@
 
 use super::fields::{Fields, PutFields};
 use crate::chain::Chain;
+use kymo_event::checksum;
 
 const MAGIC: &[u8; 8] = b"KYMOIDX\x01";
 
@@ -24,13 +25,13 @@ impl FileHead {
         out.put_u64(self.first);
         out.put(&self.chain.0);
         out.resize(start + FILE_HEAD - 4, 0);
-        let crc = crc32c::crc32c(&out[start..]);
+        let crc = checksum(&out[start..]);
         out.put_u32(crc);
     }
 
     pub(crate) fn read(bytes: &[u8]) -> Option<Self> {
         let (body, crc) = bytes.get(..FILE_HEAD)?.split_at(FILE_HEAD - 4);
-        if crc != crc32c::crc32c(body).to_le_bytes() {
+        if crc != checksum(body).to_le_bytes() {
             return None;
         }
         let mut fields = Fields(body);

@@ -4,7 +4,7 @@
 
 use std::{io, sync::Arc};
 
-use kymo_event::IdKey;
+use kymo_event::{IdKey, checksum};
 use parking_lot::{Mutex, RwLock, RwLockReadGuard};
 
 use super::{
@@ -59,7 +59,7 @@ impl IndexBytes {
 
     pub(super) fn table(&self, table: Table) -> io::Result<Option<Vec<u8>>> {
         let bytes = self.read(table.offset, table.bytes as usize)?;
-        Ok(bytes.filter(|bytes| crc32c::crc32c(bytes) == table.crc))
+        Ok(bytes.filter(|bytes| checksum(bytes) == table.crc))
     }
 }
 
@@ -186,7 +186,7 @@ impl Index {
         let Some(bytes) = self.bytes.read(offset, head.columns_len as usize)? else {
             return Ok(None);
         };
-        let good = crc32c::crc32c(&bytes) == head.columns_crc;
+        let good = checksum(&bytes) == head.columns_crc;
         Ok(good.then(|| Columns::read(&bytes, head.count as usize)).flatten())
     }
 
@@ -198,7 +198,7 @@ impl Index {
         let offset = entry.record + u64::from(entry.head_len) + u64::from(head.columns_len);
         let bytes = self.bytes.read(offset, head.ids_len as usize)?;
         let bytes = bytes
-            .filter(|bytes| crc32c::crc32c(bytes) == head.ids_crc)
+            .filter(|bytes| checksum(bytes) == head.ids_crc)
             .unwrap_or_default();
         Ok(ids::read_rows(&bytes)
             .map(|(row, key)| (key, entry.first + u64::from(row)))

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use kymo_event::IdKey;
+use kymo_event::{IdKey, checksum};
 
 use super::{
     block::{BLOCK_HEAD, BlockEntry, BlockHead, ENTRY},
@@ -60,14 +60,14 @@ impl SegmentSummary {
             out.put_u32(table.crc);
         }
         out.resize(start + TRAILER - 4, 0);
-        let crc = crc32c::crc32c(&out[start..]);
+        let crc = checksum(&out[start..]);
         out.put_u32(crc);
     }
 
     /// Reads the last [`TRAILER`] bytes of an index; `None` where they are no trailer.
     pub(crate) fn read(bytes: &[u8]) -> Option<Self> {
         let (body, crc) = bytes.get(..TRAILER)?.split_at(TRAILER - 4);
-        if crc != crc32c::crc32c(body).to_le_bytes() {
+        if crc != checksum(body).to_le_bytes() {
             return None;
         }
         let mut fields = Fields(body);
@@ -137,7 +137,7 @@ impl Gathered {
             Table {
                 offset: offset + start as u64,
                 bytes: length(out.len() - start),
-                crc: crc32c::crc32c(&out[start..]),
+                crc: checksum(&out[start..]),
             }
         };
         let names = put(&|out| {
@@ -191,7 +191,7 @@ pub(crate) fn are_whole(index: &[u8]) -> bool {
             let bytes = index
                 .get(from..)
                 .and_then(|rest| rest.get(..table.bytes as usize));
-            bytes.is_some_and(|bytes| crc32c::crc32c(bytes) == table.crc)
+            bytes.is_some_and(|bytes| checksum(bytes) == table.crc)
         })
     })
 }
