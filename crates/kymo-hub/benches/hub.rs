@@ -13,7 +13,9 @@ use std::{
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use kymo_event::{Filter, Limits, LineView, RecordFormat, Records, Seq};
-use kymo_hub::{Delivery, Encoder, From, Hub, HubSettings, Intake, Principal, SubscribeRequest, Subscriber};
+use kymo_hub::{
+    Around, Delivery, Encoder, From, Hub, HubSettings, Intake, Principal, SubscribeRequest, Subscriber,
+};
 use kymo_ledger::{Ledger, LedgerSettings};
 use tokio::{runtime::Runtime, task::JoinSet};
 
@@ -37,12 +39,12 @@ impl Encoder for Joined {
             out.push(b',');
         }
     }
-    fn raw_frame(&self, _: u32, _: Seq, lines: &mut dyn Iterator<Item = &[u8]>, out: &mut Vec<u8>) -> bool {
-        for line in lines {
-            out.extend_from_slice(line);
-            out.push(b',');
-        }
-        true
+    fn around(&self, _: u32, _: Seq, _: usize) -> Option<Around> {
+        Some(Around {
+            before: b"[".to_vec(),
+            between: b',',
+            after: b"]",
+        })
     }
 }
 

@@ -53,6 +53,24 @@ pub trait Encoder: Send + Sync + std::fmt::Debug {
         let _ = (feed, cursor, lines, out);
         false
     }
+    /// The same for encoders that only put something around lines as they stand: what that is, for lines that have
+    /// `bytes` together with one byte between every two. Such a frame can be made where the lines lie. Without it
+    /// [`Encoder::raw_frame`] is asked.
+    fn around(&self, feed: u32, cursor: Seq, bytes: usize) -> Option<Around> {
+        let _ = (feed, cursor, bytes);
+        None
+    }
+}
+
+/// What a frame has beside its lines.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Around {
+    /// Before the first line.
+    pub before: Vec<u8>,
+    /// Between every two.
+    pub between: u8,
+    /// Behind the last.
+    pub after: &'static [u8],
 }
 
 /// Why there is no subscription.

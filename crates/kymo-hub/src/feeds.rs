@@ -49,15 +49,7 @@ impl Feed {
         {
             return bytes.clone();
         }
-        let mut frame = Vec::new();
-        if !self
-            .encoder
-            .raw_frame(self.number, cursor, &mut std::iter::empty(), &mut frame)
-        {
-            self.encoder
-                .frame(self.number, cursor, &mut std::iter::empty(), &mut frame);
-        }
-        let bytes = Bytes::from(frame);
+        let bytes = self.frame_of_nothing(cursor);
         *newest = Some((cursor, bytes.clone()));
         bytes
     }

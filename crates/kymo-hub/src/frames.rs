@@ -22,9 +22,21 @@ const HEADER_BYTES: usize = 160;
 const BETWEEN_BYTES: usize = 8;
 
 impl Feed {
-    /// A frame of lines that were read from the ledger for this feed's filter.
-    pub(crate) fn frame_of_matches(&self, chunks: &[MatchedLines], to: Seq) -> Frame {
-        self.frame_of_lines(chunks.iter().flat_map(matched_lines), to)
+    /// A frame of lines that were read from the ledger for this feed's filter: made where they lie, if the encoder
+    /// only puts something around them.
+    pub(crate) fn frame_of_matches(&self, lines: MatchedLines, to: Seq) -> Frame {
+        let events = lines.len();
+        if events == 0 {
+            return nothing(to);
+        }
+        match self.encoder.around(self.number, to, lines.bytes().len() - 1) {
+            Some(around) => Frame {
+                bytes: Some(lines.into_text(&around.before, around.between, around.after)),
+                to,
+                events,
+            },
+            None => self.frame_of_lines(lines.iter(), to),
+        }
     }
 
     /// A frame of lines that are known to match, the last event looked at being `to`.
@@ -36,10 +48,7 @@ impl Feed {
             return nothing(to);
         }
         let mut out = buffer(events, bytes);
-        if !self
-            .encoder
-            .raw_frame(self.number, to, &mut lines.clone(), &mut out)
-        {
+        if !self.write_lines(to, (events, bytes), lines.clone(), &mut out) {
             self.encoder
                 .frame(self.number, to, &mut lines.filter_map(view), &mut out);
         }
@@ -53,21 +62,46 @@ impl Feed {
         }
         let bytes = views.iter().map(|view| view.line().len()).sum();
         let mut out = buffer(views.len(), bytes);
-        let mut lines = views.iter().map(LineView::line);
-        if !self.encoder.raw_frame(self.number, to, &mut lines, &mut out) {
+        let lines = views.iter().map(LineView::line);
+        if !self.write_lines(to, (views.len(), bytes), lines, &mut out) {
             self.encoder
                 .frame(self.number, to, &mut views.iter().cloned(), &mut out);
         }
         frame(out, to, views.len())
     }
-}
 
-/// Each line without its line feed.
-pub(crate) fn matched_lines(lines: &MatchedLines) -> impl Iterator<Item = &[u8]> + Clone {
-    lines.ends.iter().enumerate().map(|(index, end)| {
-        let start = index.checked_sub(1).map_or(0, |before| lines.ends[before]);
-        &lines.bytes[start as usize..*end as usize - 1]
-    })
+    /// The frame that brings nothing and moves the cursor.
+    pub(crate) fn frame_of_nothing(&self, to: Seq) -> Bytes {
+        let mut out = Vec::new();
+        if !self.write_lines(to, (0, 0), std::iter::empty(), &mut out) {
+            self.encoder
+                .frame(self.number, to, &mut std::iter::empty(), &mut out);
+        }
+        Bytes::from(out)
+    }
+
+    /// Writes the frame of so many lines of so many bytes as they stand; `false` if the encoder wants views.
+    fn write_lines<'l>(
+        &self,
+        to: Seq,
+        (events, bytes): (usize, usize),
+        mut lines: impl Iterator<Item = &'l [u8]>,
+        out: &mut Vec<u8>,
+    ) -> bool {
+        let commas = events.saturating_sub(1);
+        let Some(around) = self.encoder.around(self.number, to, bytes + commas) else {
+            return self.encoder.raw_frame(self.number, to, &mut lines, out);
+        };
+        out.extend_from_slice(&around.before);
+        for (index, line) in lines.enumerate() {
+            if index > 0 {
+                out.push(around.between);
+            }
+            out.extend_from_slice(line);
+        }
+        out.extend_from_slice(around.after);
+        true
+    }
 }
 
 /// Lines were written by us and their checksum was looked at: one that cannot be read is a bug, not a fault.

@@ -129,7 +129,7 @@ impl Paging {
             let wanted = self.events_left.saturating_mul(EVENT_BYTES);
             let bytes_max = READ_BYTES.min(wanted).min(self.bytes_left).max(1);
             match reader.next_chunk(bytes_max)? {
-                Chunk::Events { lines, scanned_to } => self.add(&lines, scanned_to),
+                Chunk::Events { lines, scanned_to } => self.add(lines, scanned_to),
                 Chunk::Gap(gap) => {
                     self.page.gaps.push(gap);
                     self.reach(reader.position());
@@ -148,11 +148,12 @@ impl Paging {
         }
     }
 
-    fn add(&mut self, lines: &MatchedLines, scanned_to: Seq) {
+    fn add(&mut self, lines: MatchedLines, scanned_to: Seq) {
+        let (bytes, ends) = lines.into_bytes();
         let mut start = 0;
-        for end in &lines.ends {
-            let line = lines.bytes.slice(start..*end as usize - 1);
-            start = *end as usize;
+        for end in ends {
+            let line = bytes.slice(start..end as usize - 1);
+            start = end as usize;
             let Ok(seq) = LineView::parse(&line).map(|view| view.seq()) else {
                 continue;
             };

@@ -30,7 +30,7 @@ mod subscription;
 mod wake;
 
 pub use counters::Counters;
-pub use delivery::{Delivery, Encoder, From, SubscribeError, SubscribeRequest};
+pub use delivery::{Around, Delivery, Encoder, From, SubscribeError, SubscribeRequest};
 pub use history::{HistoryPage, HistoryRequest};
 pub use hub::Hub;
 pub use intake::Intake;

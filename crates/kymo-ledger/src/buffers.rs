@@ -1,7 +1,10 @@
-//! Buffers of large groups, used again when the last reader lets go of one: fresh memory of that size costs a page
-//! fault for every ten events.
+//! Large buffers, of groups that are written and of lines that are read, used again when the last reader lets go of one:
+//! fresh memory of that size costs a page fault for every ten events.
 
-use std::sync::Arc;
+use std::{
+    ops::{Deref, DerefMut},
+    sync::Arc,
+};
 
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -11,32 +14,25 @@ const BYTES_MIN: usize = 64 << 10;
 const BUFFERS_MAX: usize = 8;
 const BYTES_MAX: usize = 16 << 20;
 
-/// Buffers that nobody uses at the moment.
-#[derive(Clone, Default)]
+/// Buffers that nobody uses at the moment. Clones share them.
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Buffers {
     free: Arc<Mutex<Vec<Vec<u8>>>>,
 }
 
 impl Buffers {
     /// An empty buffer with room for `bytes`, and not for much more: who keeps it pays for all of it.
-    pub(crate) fn take(&self, bytes: usize) -> Vec<u8> {
+    pub(crate) fn take(&self, bytes: usize) -> Buffer {
         let fits = |buffer: &Vec<u8>| (bytes..=bytes.saturating_mul(3) / 2).contains(&buffer.capacity());
         let mut free = self.free.lock();
-        match free.iter().position(fits) {
+        let bytes = match free.iter().position(fits) {
             Some(place) => free.swap_remove(place),
             None => Vec::with_capacity(bytes),
+        };
+        Buffer {
+            bytes,
+            home: Some(self.clone()),
         }
-    }
-
-    /// Hands a filled buffer out; it comes back here when the last clone is dropped.
-    pub(crate) fn lend(&self, buffer: Vec<u8>) -> Bytes {
-        if buffer.capacity() < BYTES_MIN {
-            return Bytes::from(buffer);
-        }
-        Bytes::from_owner(Lent {
-            buffer,
-            home: self.clone(),
-        })
     }
 
     fn give_back(&self, mut buffer: Vec<u8>) {
@@ -50,20 +46,56 @@ impl Buffers {
     }
 }
 
-struct Lent {
-    buffer: Vec<u8>,
-    home: Buffers,
+/// Bytes in memory that goes back where it came from.
+#[derive(Debug, Default)]
+pub(crate) struct Buffer {
+    bytes: Vec<u8>,
+    home: Option<Buffers>,
 }
 
-impl AsRef<[u8]> for Lent {
-    fn as_ref(&self) -> &[u8] {
-        &self.buffer
+impl Buffer {
+    /// Hands the bytes out; the memory goes home when the last clone is dropped.
+    pub(crate) fn share(mut self) -> Bytes {
+        if self.bytes.capacity() < BYTES_MIN {
+            return Bytes::from(std::mem::take(&mut self.bytes));
+        }
+        Bytes::from_owner(self)
     }
 }
 
-impl Drop for Lent {
+impl From<Vec<u8>> for Buffer {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self { bytes, home: None }
+    }
+}
+
+impl Deref for Buffer {
+    type Target = Vec<u8>;
+
+    fn deref(&self) -> &Vec<u8> {
+        &self.bytes
+    }
+}
+
+impl DerefMut for Buffer {
+    fn deref_mut(&mut self) -> &mut Vec<u8> {
+        &mut self.bytes
+    }
+}
+
+impl AsRef<[u8]> for Buffer {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl Drop for Buffer {
     fn drop(&mut self) {
-        self.home.give_back(std::mem::take(&mut self.buffer));
+        if let Some(home) = self.home.take()
+            && self.bytes.capacity() >= BYTES_MIN
+        {
+            home.give_back(std::mem::take(&mut self.bytes));
+        }
     }
 }
 
@@ -77,7 +109,7 @@ mod tests {
         let mut buffer = buffers.take(100_000);
         buffer.extend_from_slice(b"lines");
         let place = buffer.as_ptr();
-        let lent = buffers.lend(buffer);
+        let lent = buffer.share();
         let slice = lent.slice(1..3);
         drop(lent);
         assert!(buffers.free.lock().is_empty(), "a reader still has it");
@@ -90,7 +122,7 @@ mod tests {
     #[test]
     fn a_small_group_is_not_given_a_large_buffer() {
         let buffers = Buffers::default();
-        drop(buffers.lend(buffers.take(1_000_000)));
+        drop(buffers.take(1_000_000));
         assert!(buffers.take(100_000).capacity() < 150_000);
     }
 }

@@ -10,6 +10,7 @@ use parking_lot::Mutex;
 
 use crate::{
     LedgerSettings, OnCommit,
+    buffers::Buffers,
     clock::Clock,
     disk::Disk,
     folder::{Folder, Identity},
@@ -34,6 +35,8 @@ pub(crate) struct Core {
     pub(crate) notices: Arc<Notices>,
     /// Retention keeps segments with events from here on, whatever the settings.
     pub(crate) needed_from: AtomicU64,
+    /// What readers read into.
+    pub(crate) read_buffers: Buffers,
     pub(crate) on_commit: Mutex<Option<OnCommit>>,
 }
 
@@ -46,6 +49,7 @@ impl Core {
         Source {
             segments: self.segments.clone(),
             notices: self.notices.clone(),
+            buffers: self.read_buffers.clone(),
         }
     }
 }

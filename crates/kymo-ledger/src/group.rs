@@ -68,7 +68,7 @@ pub(crate) fn build(
     Group {
         lines: Lines {
             first,
-            bytes: buffers.lend(bytes),
+            bytes: bytes.share(),
             ends: Arc::from(ends),
         },
         rolls,

@@ -16,6 +16,7 @@ use parking_lot::Mutex;
 use crate::{
     AppendError, Appended, ChainHead, Clock, Durability, LedgerSettings, OnCommit, OnNotice, OpenError,
     ReadError, Reader, SystemClock, aging,
+    buffers::Buffers,
     core::Core,
     disk::{Disk, RealDisk},
     find_ids,
@@ -110,6 +111,7 @@ impl Ledger {
             segments: Arc::new(opened.segments),
             notices,
             needed_from: AtomicU64::new(u64::MAX),
+            read_buffers: Buffers::default(),
             on_commit: Mutex::default(),
         });
         let writer = Writer::new(core.clone(), opened.current, opened.newest);

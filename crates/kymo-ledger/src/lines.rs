@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use kymo_event::Seq;
 
-use crate::Durability;
+use crate::{Durability, buffers::Buffer};
 
 /// Committed events: the very bytes of their lines, each ending in a line feed. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -44,16 +44,25 @@ impl Lines {
     }
 }
 
-/// Lines that need not be contiguous.
-#[derive(Clone, Debug, Default)]
+/// Lines that need not be contiguous, in memory of their own.
+#[derive(Debug, Default)]
 pub struct MatchedLines {
-    /// The lines, each ending in a line feed.
-    pub bytes: Bytes,
+    buffer: Buffer,
+    /// Where in the buffer the lines begin; what is before them is room.
+    start: usize,
     /// End offset of each line, behind its line feed.
-    pub ends: Vec<u32>,
+    ends: Vec<u32>,
 }
 
+/// Room before lines that are read, so that what stands before them in a frame need not push them away.
+pub(crate) const ROOM: usize = 128;
+
 impl MatchedLines {
+    /// Lines in a buffer from `start` on; `ends` count from there.
+    pub(crate) fn new(buffer: Buffer, start: usize, ends: Vec<u32>) -> Self {
+        Self { buffer, start, ends }
+    }
+
     /// Number of lines.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -66,15 +75,73 @@ impl MatchedLines {
         self.ends.is_empty()
     }
 
+    /// The lines, each ending in a line feed.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        let end = self.ends.last().map_or(0, |&end| end as usize);
+        &self.buffer[self.start..self.start + end]
+    }
+
+    /// End offset of each line, behind its line feed.
+    #[must_use]
+    pub fn ends(&self) -> &[u32] {
+        &self.ends
+    }
+
     /// Line `index` without its line feed.
     #[must_use]
     pub fn line(&self, index: usize) -> &[u8] {
-        line_of(&self.bytes, &self.ends, index)
+        line_of(self.bytes(), &self.ends, index)
     }
 
     /// All lines in order, without their line feeds.
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = &[u8]> {
-        (0..self.len()).map(|index| self.line(index))
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &[u8]> + Clone {
+        let bytes = self.bytes();
+        (0..self.len()).map(move |index| line_of(bytes, &self.ends, index))
+    }
+
+    /// Keeps the first `count` lines.
+    pub fn truncate(&mut self, count: usize) {
+        self.ends.truncate(count);
+    }
+
+    /// Puts further lines behind these.
+    pub fn append(&mut self, more: Self) {
+        if self.is_empty() {
+            *self = more;
+            return;
+        }
+        let before = *self.ends.last().expect("there are lines");
+        self.buffer.truncate(self.start + before as usize);
+        self.buffer.extend_from_slice(more.bytes());
+        self.ends.extend(more.ends.iter().map(|end| before + end));
+    }
+
+    /// The lines as shared bytes, and where each ends in them, behind its line feed.
+    #[must_use]
+    pub fn into_bytes(self) -> (Bytes, Vec<u32>) {
+        let span = self.start..self.start + self.bytes().len();
+        (self.buffer.share().slice(span), self.ends)
+    }
+
+    /// The lines as one text: `between` in place of the line feeds between them, `before` and `after` around them.
+    /// Made where the lines lie; only a `before` of more than about a hundred bytes makes a copy.
+    ///
+    /// # Panics
+    /// If there are no lines.
+    #[must_use]
+    pub fn into_text(mut self, before: &[u8], between: u8, after: &[u8]) -> Bytes {
+        let (last, inner) = self.ends.split_last().expect("there are lines");
+        for end in inner {
+            self.buffer[self.start + *end as usize - 1] = between;
+        }
+        self.buffer.truncate(self.start + *last as usize - 1);
+        self.buffer.extend_from_slice(after);
+        let Some(from) = self.start.checked_sub(before.len()) else {
+            return [before, &self.buffer[self.start..]].concat().into();
+        };
+        self.buffer[from..self.start].copy_from_slice(before);
+        self.buffer.share().slice(from..)
     }
 }
 

@@ -6,6 +6,7 @@ use kymo_event::{Filter, LedgerId, Micros, Seq};
 
 use crate::{
     ChainHead, Ground, OpenError, ReadError, Reader, VerifyReport,
+    buffers::Buffers,
     disk::Disk,
     folder::{Folder, Identity},
     lock::{self, LockState},
@@ -42,6 +43,7 @@ impl ReadOnly {
             source: Source {
                 segments: Arc::new(segments),
                 notices: Arc::new(Notices::silent()),
+                buffers: Buffers::default(),
             },
             id: identity.id,
         })

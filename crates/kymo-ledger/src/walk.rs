@@ -5,11 +5,12 @@
 
 use std::{io, sync::Arc};
 
-use bytes::Bytes;
 use kymo_event::Seq;
 use memchr::memchr;
 
 use crate::{
+    buffers::{Buffer, Buffers},
+    lines::ROOM,
     notices::Damage,
     scan::{self, ExpectedStart},
     segment::{Data, Segment},
@@ -64,6 +65,12 @@ impl Hole {
 // A piece without a line feed is searched only so far; no line is this long.
 const PIECE_MAX: usize = 64 << 20;
 const SEARCH_STEP: usize = 1 << 20;
+// Room behind the lines of a window for what a frame puts there.
+const BEHIND: usize = 16;
+
+fn no_window() -> Buffer {
+    vec![0; ROOM].into()
+}
 
 /// A place in a segment, and a window of its bytes from there.
 pub(crate) struct Walker {
@@ -71,10 +78,13 @@ pub(crate) struct Walker {
     /// The walk ends at this seq and byte.
     last: u64,
     bytes: u64,
-    window: Vec<u8>,
-    /// Where in the segment the window begins.
+    /// [`ROOM`], then bytes of the segment.
+    window: Buffer,
+    /// Where in the segment those begin.
     base: u64,
     at: usize,
+    /// Where large windows come from.
+    buffers: Buffers,
     seq: u64,
     start: ExpectedStart,
 }
@@ -86,12 +96,19 @@ impl Walker {
             data,
             last,
             bytes,
-            window: Vec::new(),
+            window: no_window(),
             base: offset,
-            at: 0,
+            at: ROOM,
+            buffers: Buffers::default(),
             seq,
             start: ExpectedStart::of(seq),
         }
+    }
+
+    /// Takes its windows from there, to which those given away return.
+    pub(crate) fn with_buffers(mut self, buffers: Buffers) -> Self {
+        self.buffers = buffers;
+        self
     }
 
     /// Seq of the line it stands before.
@@ -101,7 +118,7 @@ impl Walker {
 
     /// Where in the segment that line begins.
     pub(crate) fn offset(&self) -> u64 {
-        self.base + self.at as u64
+        self.base + (self.at - ROOM) as u64
     }
 
     /// The bytes of a line that [`Walker::step`] found in this window.
@@ -117,9 +134,13 @@ impl Walker {
 
     /// Reads about `bytes` more into the window; what the window already has stays.
     pub(crate) fn more(&mut self, bytes: usize) -> io::Result<()> {
-        let from = self.base + self.window.len() as u64;
+        let from = self.read_to();
         let left = self.bytes.saturating_sub(from);
         let bytes = usize::try_from(left).unwrap_or(usize::MAX).min(bytes);
+        if self.window.len() == ROOM {
+            self.window = self.buffers.take(ROOM + bytes + BEHIND);
+            self.window.resize(ROOM, 0);
+        }
         if self.data.read(&mut self.window, from, bytes)? == 0 {
             // The file is shorter than it was: what follows is a hole.
             self.bytes = from;
@@ -129,18 +150,24 @@ impl Walker {
 
     /// Reads on after [`Step::Edge`] when the window's lines are not needed any more.
     pub(crate) fn advance(&mut self, bytes: usize) -> io::Result<()> {
-        self.window.drain(..self.at);
-        (self.base, self.at) = (self.base + self.at as u64, 0);
+        let base = self.offset();
+        self.window.drain(ROOM..self.at);
+        (self.base, self.at) = (base, ROOM);
         self.more(bytes)
     }
 
     /// Gives the window away (with all lines found in it so far) and begins a new one at the current place.
-    pub(crate) fn take_window(&mut self) -> Bytes {
+    pub(crate) fn take_window(&mut self) -> Buffer {
         let base = self.offset();
-        let mut window = std::mem::take(&mut self.window);
+        let mut window = std::mem::replace(&mut self.window, no_window());
         window.truncate(self.at);
-        (self.base, self.at) = (base, 0);
-        Bytes::from(window)
+        (self.base, self.at) = (base, ROOM);
+        window
+    }
+
+    /// Where in the segment the window ends.
+    fn read_to(&self) -> u64 {
+        self.base + (self.window.len() - ROOM) as u64
     }
 
     /// The next line, or what is in the way of it.
@@ -149,7 +176,7 @@ impl Walker {
             return Step::Done;
         }
         let Some(feed) = memchr(b'\n', &self.window[self.at..]) else {
-            let whole = self.base + self.window.len() as u64 >= self.bytes;
+            let whole = self.read_to() >= self.bytes;
             return if whole { Step::Bad } else { Step::Edge };
         };
         let (start, end) = (self.at, self.at + feed + 1);
@@ -177,7 +204,7 @@ impl Walker {
                     return Ok(self.found(first, byte, found.seq));
                 }
                 self.at = feed + 1;
-            } else if self.base + (self.window.len() as u64) < self.bytes {
+            } else if self.read_to() < self.bytes {
                 self.search_on()?;
             } else {
                 self.at = self.window.len();

@@ -155,7 +155,7 @@ fn chunks_keep_about_to_the_size_asked_for() {
         let Chunk::Events { lines, .. } = chunk else {
             panic!("only events come")
         };
-        assert!(lines.bytes.len() < (64 << 10) + 1000);
+        assert!(lines.bytes().len() < (64 << 10) + 1000);
     }
 }
 

@@ -2,7 +2,7 @@
 use std::fmt;
 
 use kymo_event::{LedgerId, LineView, Seq, dialects::Dialect};
-use kymo_hub::Encoder;
+use kymo_hub::{Around, Encoder};
 
 use crate::ws::frame;
 
@@ -104,16 +104,17 @@ impl Encoder for Frames {
         lines: &mut dyn Iterator<Item = &[u8]>,
         out: &mut Vec<u8>,
     ) -> bool {
-        if self.dialect.is_some() {
-            return false;
+        let _ = feed;
+        let raw = self.dialect.is_none() && self.transport == Transport::Sse;
+        if raw {
+            write_messages(cursor, lines, out);
         }
-        // Gathered first, so that the frame's size is known before its header is written and nothing is moved.
-        let lines: Vec<&[u8]> = lines.collect();
-        match self.transport {
-            Transport::WebSocket => write_events(feed, cursor, &lines, out),
-            Transport::Sse => write_messages(cursor, &lines, out),
-        }
-        true
+        raw
+    }
+
+    fn around(&self, feed: u32, cursor: Seq, bytes: usize) -> Option<Around> {
+        let around = self.dialect.is_none() && self.transport == Transport::WebSocket;
+        around.then(|| around_events(feed, cursor, bytes))
     }
 }
 
@@ -125,33 +126,29 @@ fn begin_events(feed: u32, cursor: Seq, out: &mut Vec<u8>) {
     out.extend_from_slice(b",\"events\":[");
 }
 
-fn write_events(feed: u32, cursor: Seq, lines: &[&[u8]], out: &mut Vec<u8>) {
+fn around_events(feed: u32, cursor: Seq, bytes: usize) -> Around {
+    const END: &[u8] = b"]}";
     let mut begin = Vec::with_capacity(96);
     begin_events(feed, cursor, &mut begin);
-    let commas = lines.len().saturating_sub(1);
-    let size = begin.len() + lines.iter().map(|line| line.len()).sum::<usize>() + commas + 2;
-    out.reserve(size + frame::HEADER_MAX);
-    frame::write_header(frame::Opcode::Text, size, out);
-    out.extend_from_slice(&begin);
-    for (index, line) in lines.iter().enumerate() {
-        if index > 0 {
-            out.push(b',');
-        }
-        out.extend_from_slice(line);
+    let mut before = Vec::with_capacity(frame::HEADER_MAX + begin.len());
+    frame::write_header(frame::Opcode::Text, begin.len() + bytes + END.len(), &mut before);
+    before.extend_from_slice(&begin);
+    Around {
+        before,
+        between: b',',
+        after: END,
     }
-    out.extend_from_slice(b"]}");
 }
 
-fn write_messages(cursor: Seq, lines: &[&[u8]], out: &mut Vec<u8>) {
-    out.reserve(lines.iter().map(|line| line.len() + 34).sum::<usize>() + 32);
+fn write_messages(cursor: Seq, lines: &mut dyn Iterator<Item = &[u8]>, out: &mut Vec<u8>) {
+    let mut last = None;
     for line in lines {
-        begin_message(seq_digits(line), out);
+        let seq = seq_digits(line);
+        begin_message(seq, out);
         out.extend_from_slice(line);
         out.extend_from_slice(b"\n\n");
+        last = std::str::from_utf8(seq).ok().and_then(|seq| seq.parse().ok());
     }
-    let last = lines
-        .last()
-        .and_then(|line| std::str::from_utf8(seq_digits(line)).ok()?.parse().ok());
     move_cursor(cursor, last, out);
 }
 
@@ -191,14 +188,24 @@ mod tests {
         out
     }
 
+    fn around(frames: &Frames, cursor: u64, lines: &[&[u8]]) -> Vec<u8> {
+        let text = lines.join(&b',');
+        let cursor = Seq::new(cursor).expect("a seq");
+        let around = frames
+            .around(7, cursor, text.len())
+            .expect("nothing but something around");
+        assert_eq!(around.between, b',');
+        [&around.before, &*text, around.after].concat()
+    }
+
     #[test]
     fn a_websocket_frame_carries_the_ledgers_own_bytes() {
         let frames = Frames::websocket(None, LedgerId::new("l"));
         let text = "{\"op\":\"events\",\"feed\":7,\"cursor\":44,\"events\":[{\"seq\":41,\"type\":\"a\"},{\"seq\":43,\"type\":\"b\"}]}";
         let mut expected = vec![0x81, u8::try_from(text.len()).expect("a short frame")];
         expected.extend_from_slice(text.as_bytes());
-        assert_eq!(raw(&frames, 44, &LINES), expected);
-        assert!(raw(&frames, 44, &[]).ends_with(b"\"cursor\":44,\"events\":[]}"));
+        assert_eq!(around(&frames, 44, &LINES), expected);
+        assert!(around(&frames, 44, &[]).ends_with(b"\"cursor\":44,\"events\":[]}"));
     }
 
     #[test]

@@ -297,7 +297,7 @@ fn drain(mut reader: Reader, wanted: impl Fn(Seq) -> bool, visit: &mut Visit<'_>
     loop {
         match reader.next_chunk(READ_BYTES)? {
             Chunk::Events { lines, scanned_to } => {
-                for line in each(&lines) {
+                for line in lines.iter() {
                     let view = native::view(line)?;
                     if !wanted(view.seq()) || visit(Item::Event(view))? == Flow::Stop {
                         return Ok(());
@@ -315,14 +315,6 @@ fn drain(mut reader: Reader, wanted: impl Fn(Seq) -> bool, visit: &mut Visit<'_>
             Chunk::End { .. } => return Ok(()),
         }
     }
-}
-
-/// The lines of a chunk, without their line feeds.
-pub(crate) fn each(lines: &kymo_ledger::MatchedLines) -> impl Iterator<Item = &[u8]> {
-    let starts = std::iter::once(0).chain(lines.ends.iter().copied());
-    starts
-        .zip(&lines.ends)
-        .map(|(start, end)| &lines.bytes[start as usize..*end as usize - 1])
 }
 
 /// A gap in the words of the wire.

@@ -78,8 +78,7 @@ struct Cutting<'f> {
     /// The frame in the making: its first seq, the seq after its last, its lines.
     from: Seq,
     next: Seq,
-    lines: Vec<MatchedLines>,
-    bytes: usize,
+    lines: MatchedLines,
 }
 
 impl<'f> Cutting<'f> {
@@ -92,15 +91,18 @@ impl<'f> Cutting<'f> {
             items: Vec::new(),
             from,
             next: from,
-            lines: Vec::new(),
-            bytes: 0,
+            lines: MatchedLines::default(),
         }
     }
 
     fn run(mut self, mut reader: Reader) -> Result<Slice, ReadError> {
         let deadline = Instant::now() + SLICE_TIME_MAX;
         loop {
-            match reader.next_chunk(self.frame_bytes_max.saturating_sub(self.bytes).max(1)) {
+            match reader.next_chunk(
+                self.frame_bytes_max
+                    .saturating_sub(self.lines.bytes().len())
+                    .max(1),
+            ) {
                 Ok(Chunk::Events { lines, scanned_to }) => self.add(lines, scanned_to),
                 Ok(Chunk::Gap(gap)) => {
                     self.reach(gap.asked);
@@ -118,7 +120,7 @@ impl<'f> Cutting<'f> {
                 // What was read before it is good; who reads on meets the error again.
                 Err(_) => break,
             }
-            if self.bytes >= self.frame_bytes_max / 4 * 3 {
+            if self.lines.bytes().len() >= self.frame_bytes_max / 4 * 3 {
                 self.cut();
             }
             if self.items.len() >= self.frames_max || self.at_limit() || Instant::now() >= deadline {
@@ -136,14 +138,10 @@ impl<'f> Cutting<'f> {
     fn add(&mut self, mut lines: MatchedLines, scanned_to: Seq) {
         let mut to = scanned_to;
         if let Some(limit) = self.limit.filter(|limit| *limit < scanned_to) {
-            let kept = lines_up_to(&lines, limit);
-            lines.ends.truncate(kept);
+            lines.truncate(lines_up_to(&lines, limit));
             to = limit;
         }
-        self.bytes += lines.ends.last().map_or(0, |end| *end as usize);
-        if !lines.ends.is_empty() {
-            self.lines.push(lines);
-        }
+        self.lines.append(lines);
         self.reach(to.next());
     }
 
@@ -162,23 +160,16 @@ impl<'f> Cutting<'f> {
             return;
         }
         let to = self.next.prev().expect("it is after another seq");
-        let frame: Frame = self.feed.frame_of_matches(&self.lines, to);
+        let frame: Frame = self.feed.frame_of_matches(std::mem::take(&mut self.lines), to);
         self.items.push(Item::Frame {
             from: self.from,
             frame,
         });
-        self.lines.clear();
-        self.bytes = 0;
         self.from = self.next;
     }
 }
 
 fn lines_up_to(lines: &MatchedLines, limit: Seq) -> usize {
-    let mut start = 0;
-    let inside = lines.ends.iter().take_while(|end| {
-        let line = &lines.bytes[start..**end as usize - 1];
-        start = **end as usize;
-        LineView::parse(line).is_ok_and(|view| view.seq() <= limit)
-    });
-    inside.count()
+    let inside = |line: &&[u8]| LineView::parse(line).is_ok_and(|view| view.seq() <= limit);
+    lines.iter().take_while(inside).count()
 }

@@ -85,9 +85,8 @@ impl Backward {
     fn turn(&mut self, lines: &MatchedLines, low: u64, bytes_max: usize) {
         let mut turned = Copied::default();
         for index in (0..lines.len()).rev() {
-            let line = lines.line(index);
-            turned
-                .take(&lines.bytes[lines.ends[index] as usize - line.len() - 1..lines.ends[index] as usize]);
+            let (line, end) = (lines.line(index), lines.ends()[index] as usize);
+            turned.take(&lines.bytes()[end - line.len() - 1..end]);
             if index > 0 && turned.bytes() >= bytes_max {
                 let to = scan::seq_of(line).unwrap_or(low);
                 self.push(std::mem::take(&mut turned).lines(), to);
@@ -151,7 +150,7 @@ fn gather(forward: &mut Forward, start: u64, to: u64) -> Result<Stretch, ReadErr
 
 fn size(chunk: &Chunk) -> usize {
     match chunk {
-        Chunk::Events { lines, .. } => lines.bytes.len(),
+        Chunk::Events { lines, .. } => lines.bytes().len(),
         _ => 0,
     }
 }

@@ -1,8 +1,6 @@
 //! Lines that a read has found, and how they leave: as they lie in the window where they lie together, else copied.
 
-use bytes::Bytes;
-
-use crate::MatchedLines;
+use crate::{MatchedLines, buffers::Buffer, lines::ROOM};
 
 /// Lines found in one window of bytes.
 #[derive(Default)]
@@ -26,16 +24,13 @@ impl Spans {
     }
 
     /// The lines, given the window they are in.
-    pub(crate) fn lines(self, window: Bytes) -> MatchedLines {
+    pub(crate) fn lines(self, window: Buffer) -> MatchedLines {
         let (Some(&(start, _)), Some(&(_, end))) = (self.spans.first(), self.spans.last()) else {
             return MatchedLines::default();
         };
         if end - start == self.bytes {
             let ends = self.spans.iter().map(|&(_, end)| narrow(end - start)).collect();
-            return MatchedLines {
-                bytes: window.slice(start..end),
-                ends,
-            };
+            return MatchedLines::new(window, start, ends);
         }
         let mut copied = Copied::default();
         self.spans
@@ -46,28 +41,33 @@ impl Spans {
 }
 
 /// Lines copied together from several places.
-#[derive(Default)]
 pub(crate) struct Copied {
     bytes: Vec<u8>,
     ends: Vec<u32>,
+}
+
+impl Default for Copied {
+    fn default() -> Self {
+        Self {
+            bytes: vec![0; ROOM],
+            ends: Vec::new(),
+        }
+    }
 }
 
 impl Copied {
     /// Adds a line with its line feed.
     pub(crate) fn take(&mut self, line: &[u8]) {
         self.bytes.extend_from_slice(line);
-        self.ends.push(narrow(self.bytes.len()));
+        self.ends.push(narrow(self.bytes()));
     }
 
     pub(crate) fn bytes(&self) -> usize {
-        self.bytes.len()
+        self.bytes.len() - ROOM
     }
 
     pub(crate) fn lines(self) -> MatchedLines {
-        MatchedLines {
-            bytes: self.bytes.into(),
-            ends: self.ends,
-        }
+        MatchedLines::new(self.bytes.into(), ROOM, self.ends)
     }
 }
 

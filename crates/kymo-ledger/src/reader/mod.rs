@@ -10,12 +10,14 @@ use std::sync::Arc;
 
 use kymo_event::{Filter, Seq};
 
-use crate::{Gap, GapReason, MatchedLines, ReadError, notices::Notices, segments::Segments};
+use crate::{
+    Gap, GapReason, MatchedLines, ReadError, buffers::Buffers, notices::Notices, segments::Segments,
+};
 use backward::Backward;
 use place::Place;
 
 /// One step of a [`Reader`].
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub enum Chunk {
     /// Events that match, in the reader's order. With a filter the lines need not be contiguous, so each carries its
     /// seq inside.
@@ -76,6 +78,7 @@ impl Reader {
 pub(crate) struct Source {
     pub(crate) segments: Arc<Segments>,
     pub(crate) notices: Arc<Notices>,
+    pub(crate) buffers: Buffers,
 }
 
 /// A cursor that goes forward, to the head or to a limit below it.
@@ -150,7 +153,7 @@ impl Forward {
             return Ok(None);
         };
         let path = segment.path();
-        let place = Place::new(segment).map_err(ReadError::io(path))?;
+        let place = Place::new(segment, self.source.buffers.clone()).map_err(ReadError::io(path))?;
         // A file that is not there is either a segment just removed, or damage.
         Ok((self.at >= self.source.segments.first()).then_some(place))
     }

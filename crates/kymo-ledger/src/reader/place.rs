@@ -14,6 +14,7 @@ use super::{
 };
 use crate::{
     GapReason,
+    buffers::Buffers,
     disk::in_memory,
     index::{BlockEntry, Index, Selected, Selector, spans},
     notices::Notices,
@@ -43,6 +44,7 @@ pub(crate) struct Place {
     /// No good line has been met since the index said where to begin.
     unproven: bool,
     picked: Option<Box<Picked>>,
+    buffers: Buffers,
 }
 
 /// Rows of a block that can match, and where they are.
@@ -53,8 +55,9 @@ struct Picked {
 }
 
 impl Place {
-    pub(crate) fn new(segment: Arc<Segment>) -> io::Result<Self> {
+    pub(crate) fn new(segment: Arc<Segment>, buffers: Buffers) -> io::Result<Self> {
         Ok(Self {
+            buffers,
             data: segment.data()?,
             index: segment.index()?,
             segment,
@@ -154,7 +157,8 @@ impl Place {
         let (seq, offset) = self.locate(at)?;
         self.unproven = offset > 0;
         let end = self.segment.end();
-        Ok(Walker::over(self.data.clone(), seq, offset, end.last, end.bytes))
+        let walker = Walker::over(self.data.clone(), seq, offset, end.last, end.bytes);
+        Ok(walker.with_buffers(self.buffers.clone()))
     }
 
     /// A line at or before `at`, as near as the index knows one.
@@ -184,13 +188,8 @@ impl Place {
         (self.unproven, self.picked) = (false, None);
         let end = self.segment.end();
         let last = end.last.min(head);
-        Ok(Walker::over(
-            self.data.clone(),
-            self.segment.first,
-            0,
-            last,
-            end.bytes,
-        ))
+        let walker = Walker::over(self.data.clone(), self.segment.first, 0, last, end.bytes);
+        Ok(walker.with_buffers(self.buffers.clone()))
     }
 
     // ---- by the index

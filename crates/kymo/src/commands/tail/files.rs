@@ -64,7 +64,7 @@ impl Tail {
         loop {
             match reader.next_chunk(1 << 20)? {
                 Chunk::Events { lines, scanned_to } => {
-                    for line in history::each(&lines) {
+                    for line in lines.iter() {
                         self.item(Item::Event(native::view(line)?))?;
                     }
                     self.next = self.next.max(scanned_to.next());
