@@ -160,3 +160,53 @@ pub struct Appended {
     /// Level reached.
     pub durability: Durability,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Lines behind `start` bytes of room.
+    fn matched(start: usize, lines: &[&str]) -> MatchedLines {
+        let mut buffer = vec![0; start];
+        let mut ends = Vec::new();
+        for line in lines {
+            buffer.extend_from_slice(line.as_bytes());
+            buffer.push(b'\n');
+            ends.push(u32::try_from(buffer.len() - start).unwrap());
+        }
+        // A window may hold more than its lines.
+        buffer.extend_from_slice(b"the beginning of an");
+        MatchedLines::new(buffer.into(), start, ends)
+    }
+
+    #[test]
+    fn lines_become_one_text_where_they_lie() {
+        let lines = matched(ROOM, &["{1}", "{22}", "{333}"]);
+        let place = lines.bytes().as_ptr();
+        let text = lines.into_text(b"before[", b',', b"]after");
+        assert_eq!(text, "before[{1},{22},{333}]after");
+        assert_eq!(text[b"before[".len()..].as_ptr(), place, "nothing was moved");
+    }
+
+    #[test]
+    fn lines_without_room_before_them_become_the_same_text() {
+        for start in 0..10 {
+            let text = matched(start, &["{1}", "{22}"]).into_text(b"before[", b',', b"]");
+            assert_eq!(text, "before[{1},{22}]", "{start} bytes of room");
+        }
+    }
+
+    #[test]
+    fn lines_are_joined_and_cut_by_number() {
+        let mut lines = MatchedLines::default();
+        lines.append(MatchedLines::default());
+        assert!(lines.is_empty() && lines.bytes().is_empty());
+        lines.append(matched(7, &["a", "bb", "ccc"]));
+        lines.truncate(2);
+        lines.append(matched(3, &["d"]));
+        assert_eq!(lines.iter().collect::<Vec<_>>(), [&b"a"[..], b"bb", b"d"]);
+        assert_eq!((lines.line(1), lines.bytes()), (&b"bb"[..], &b"a\nbb\nd\n"[..]));
+        let (bytes, ends) = lines.into_bytes();
+        assert_eq!((&bytes[..], &ends[..]), (&b"a\nbb\nd\n"[..], &[2, 5, 7][..]));
+    }
+}

@@ -1,13 +1,13 @@
 //! Makes block records from lines, in order. What it writes depends on the lines and on nothing else.
 
-use kymo_event::{IdKey, LineView, Micros};
+use kymo_event::{IdKey, LineView, Micros, filter::Key, json::decode};
 
 use super::{
     block::{BlockHead, HAS_BACKFILL, HAS_LOST, HAS_PRESENT, Parts},
     columns::{self, BACKFILL, COUNT, Columns, KEYS, LENGTH, LEVEL, LOST, SOURCE, TYPE},
-    dictionary::OTHER,
+    dictionary::{Dictionary, OTHER},
     ids,
-    keys::{HASHED, hash_in, short},
+    keys::{HASHED, Last, hash_of, raw_in, short},
     summary::{self, Names},
 };
 use crate::{chain::Chain, disk::in_memory, settings::BLOCK_EVENTS};
@@ -16,6 +16,7 @@ use crate::{chain::Chain, disk::in_memory, settings::BLOCK_EVENTS};
 pub(crate) struct IndexBuilder {
     chain: Chain,
     names: Names,
+    met: Met,
     block: Block,
     finished: Vec<(BlockHead, Vec<u8>)>,
 }
@@ -27,6 +28,7 @@ impl IndexBuilder {
         Self {
             chain,
             names,
+            met: Met::default(),
             block: Block::new(next, offset, known),
             finished: Vec::new(),
         }
@@ -41,7 +43,8 @@ impl IndexBuilder {
     pub(crate) fn lines(&mut self, bytes: &[u8], ends: impl IntoIterator<Item = usize>) {
         let (mut hashed, mut start) = (0, 0);
         for end in ends {
-            self.block.row(&bytes[start..end - 1], &mut self.names);
+            self.block
+                .row(&bytes[start..end - 1], &mut self.names, &mut self.met);
             if self.is_full() {
                 self.block.hasher.update(&bytes[hashed..end]);
                 hashed = end;
@@ -153,17 +156,24 @@ impl Block {
         self.columns[LENGTH].len()
     }
 
-    fn row(&mut self, line: &[u8], names: &mut Names) {
+    fn row(&mut self, line: &[u8], names: &mut Names, met: &mut Met) {
         self.length(line.len() + 1);
         let Ok(view) = LineView::parse(line) else {
             return self.unknown();
         };
         self.time(&view);
-        self.columns[TYPE].push(u32::from(names.types.number(&view.kind())));
-        self.columns[SOURCE].push(u32::from(names.sources.number(&view.source())));
+        self.columns[TYPE].push(
+            met.kind
+                .of(raw(&view, Key::Type), |raw| number(&mut names.types, raw)),
+        );
+        self.columns[SOURCE].push(
+            met.source
+                .of(raw(&view, Key::Source), |raw| number(&mut names.sources, raw)),
+        );
         self.level(&view);
         for (place, key) in HASHED.into_iter().enumerate() {
-            let hash = hash_in(&view, key);
+            let raw = raw_in(&view, key);
+            let hash = raw.and_then(|raw| met.values[place].of(raw, hash));
             self.columns[KEYS + place].push(hash.map_or(0, |hash| u32::from(short(hash))));
             self.hashes[place].add(hash);
         }
@@ -256,6 +266,26 @@ impl Block {
         head.write(&parts, &mut record);
         (head, record)
     }
+}
+
+/// What was met last, of each thing that repeats.
+#[derive(Default)]
+struct Met {
+    kind: Last<u32>,
+    source: Last<u32>,
+    values: [Last<Option<u64>>; HASHED.len()],
+}
+
+fn raw<'a>(view: &LineView<'a>, key: Key) -> &'a str {
+    view.raw_key(key).unwrap_or_default()
+}
+
+fn number(names: &mut Dictionary, raw: &str) -> u32 {
+    u32::from(names.number(&decode(raw).unwrap_or_default()))
+}
+
+fn hash(raw: &str) -> Option<u64> {
+    decode(raw).map(|value| hash_of(&value))
 }
 
 /// Hashes of a key's values in a block, each mostly once: a table of the last one met for each short hash leaves out

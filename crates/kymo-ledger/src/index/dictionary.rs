@@ -19,23 +19,15 @@ pub(crate) struct Dictionary {
     names: Vec<Box<str>>,
     /// By the hash of the name.
     numbers: HashMap<u64, u16, HashIsKey>,
-    last: Option<u16>,
 }
 
 impl Dictionary {
     /// The number of a name, given now if it is new.
     pub(crate) fn number(&mut self, name: &str) -> u16 {
-        // Runs of one name are the rule.
-        if let Some(last) = self.last
-            && *self.names[usize::from(last)] == *name
-        {
-            return last;
-        }
         let hash = hash_of(name);
         let number = self.numbers.get(&hash).copied().or_else(|| self.add(name, hash));
         // Two names of one hash happen to nobody; if they do, the second has no number.
         let number = number.filter(|&number| *self.names[usize::from(number)] == *name);
-        self.last = number;
         number.unwrap_or(OTHER)
     }
 

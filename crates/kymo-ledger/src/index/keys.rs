@@ -6,7 +6,7 @@ use std::{
     sync::LazyLock,
 };
 
-use kymo_event::{LineView, filter::Key};
+use kymo_event::{LineView, filter::Key, json::decode};
 use memchr::memmem::Finder;
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -37,24 +37,53 @@ pub(crate) fn short(hash: u64) -> u8 {
     ((hash >> 56) as u8).max(1)
 }
 
-/// The hash of a key of a line.
-pub(crate) fn hash_in(view: &LineView<'_>, key: Key) -> Option<u64> {
-    let value = match key {
-        Key::Dialect => dialect(view),
-        _ => view.key(key),
-    };
-    value.map(|value| hash_of(&value))
+/// A key of a line as it stands there.
+pub(crate) fn raw_in<'a>(view: &LineView<'a>, key: Key) -> Option<&'a str> {
+    match key {
+        Key::Dialect => raw_dialect(view),
+        _ => view.raw_key(key),
+    }
+}
+
+/// What was made of the last value met. Runs of one value are the rule, and to compare two as they stand in their lines
+/// is cheaper than to decode one and hash it.
+#[derive(Default)]
+pub(crate) struct Last<T> {
+    raw: String,
+    made: Option<T>,
+}
+
+impl<T: Copy> Last<T> {
+    /// What `make` makes of a value, which depends on the value alone.
+    #[inline]
+    pub(crate) fn of(&mut self, raw: &str, make: impl FnOnce(&str) -> T) -> T {
+        if let Some(made) = self.made
+            && self.raw == raw
+        {
+            return made;
+        }
+        let made = make(raw);
+        self.raw.clear();
+        self.raw.push_str(raw);
+        self.made = Some(made);
+        made
+    }
 }
 
 /// The dialect of a line. It stands behind `data`, which would have to be searched for it; but where it is there, the
 /// line's own part ends in its closing quote, or in `enc`, which is short.
-pub(crate) fn dialect<'a>(view: &LineView<'a>) -> Option<Cow<'a, str>> {
+fn raw_dialect<'a>(view: &LineView<'a>) -> Option<&'a str> {
     const ENC_BYTES_MAX: usize = 1 << 10;
     static ENC: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b",\"enc\":"));
     let body = view.body();
     let end = &body[body.len().saturating_sub(ENC_BYTES_MAX)..];
     let may_be = body.ends_with(b"\"") || ENC.find(end).is_some();
-    may_be.then(|| view.key(Key::Dialect)).flatten()
+    may_be.then(|| view.raw_key(Key::Dialect)).flatten()
+}
+
+/// The dialect of a line, decoded.
+pub(crate) fn dialect<'a>(view: &LineView<'a>) -> Option<Cow<'a, str>> {
+    decode(raw_dialect(view)?)
 }
 
 /// For maps whose keys are hashes already.
