@@ -106,27 +106,14 @@ impl CatchUp {
         &self,
         read: impl FnOnce(&Ledger) -> T + Send + 'static,
     ) -> T {
-        let result = self.read_unless(|| false, read).await;
-        result.expect("it was not called off")
-    }
-
-    /// The same, unless it is called off before its turn comes.
-    async fn read_unless<T: Send + 'static>(
-        &self,
-        called_off: impl FnOnce() -> bool,
-        read: impl FnOnce(&Ledger) -> T + Send + 'static,
-    ) -> Option<T> {
         let permit = Arc::clone(&self.reads).acquire_owned().await;
-        if called_off() {
-            return None;
-        }
         let ledger = self.ledger.clone();
         let done = tokio::task::spawn_blocking(move || {
             let _permit = permit;
             read(&ledger)
         });
         match done.await {
-            Ok(result) => Some(result),
+            Ok(result) => result,
             Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
             // The runtime is going down, and whoever waits here with it.
             Err(_) => std::future::pending().await,

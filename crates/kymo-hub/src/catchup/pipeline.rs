@@ -9,7 +9,7 @@ use super::{CatchUp, Item, LeftReader, ReadFailure, Slice, slices};
 use crate::feeds::Feed;
 
 /// Frames of a slice for readers that may read ahead; everybody else gets one, so that stalled readers hold little.
-const FRAMES_AHEAD: usize = 4;
+const FRAMES_AHEAD: usize = 8;
 
 /// One reader's way through the ledger.
 pub(crate) struct Pipeline {

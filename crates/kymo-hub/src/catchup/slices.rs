@@ -6,9 +6,9 @@ use std::{
 };
 
 use kymo_event::{LineView, Seq};
-use kymo_ledger::{Chunk, Ledger, MatchedLines, ReadError, Reader};
+use kymo_ledger::{Chunk, MatchedLines, ReadError, Reader};
 use parking_lot::Mutex;
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, watch};
 
 use super::{CatchUp, Item, LeftReader, ReadFailure, Slice, shelf::Claim};
 use crate::{feeds::Feed, frames::Frame};
@@ -36,29 +36,79 @@ pub(super) fn read(
             Claim::Read { limit: end } => limit = end,
         }
     }
-    let (pool, feed) = (Arc::clone(pool), Arc::clone(feed));
-    let frame_bytes_max = pool.frame_bytes_max;
-    tokio::spawn(async move {
-        let number = feed.number;
-        let job = move |ledger: &Ledger| {
-            let reader = reader.lock().take().filter(|reader| reader.position() == from);
-            let reader = reader.unwrap_or_else(|| ledger.read(from, &feed.filter));
-            Cutting::new(&feed, from, limit, frames_max, frame_bytes_max).run(reader)
-        };
-        // A reader that went away while it waited its turn needs nothing any more.
-        let outcome = pool.read_unless(|| sender.is_closed(), job).await;
-        let outcome = match outcome {
-            Some(Ok(slice)) if slice.items.is_empty() => Err(format!("it ends before {from}").into()),
-            Some(Ok(slice)) => Ok(slice),
-            Some(Err(error)) => Err(in_words(&error)),
-            None => Err("nobody waits for it".into()),
-        };
-        if shared {
-            pool.shelf.lock().put(number, from, outcome.as_ref().ok());
+    let reading = Reading {
+        pool: Arc::clone(pool),
+        feed: Arc::clone(feed),
+        from,
+        limit,
+        frames_max,
+        reader,
+        shared,
+        sender,
+    };
+    // From here to the blocking thread and from there to who waits: a task in between would be woken twice for nothing.
+    match Arc::clone(&pool.reads).try_acquire_owned() {
+        Ok(turn) => reading.begin(turn),
+        Err(_) => {
+            tokio::spawn(async move {
+                let turn = Arc::clone(&reading.pool.reads).acquire_owned().await;
+                reading.begin(turn.expect("the pool is never closed"));
+            });
         }
-        sender.send_replace(Some(outcome));
-    });
+    }
     pending
+}
+
+/// A slice that is to be read, and who is told.
+struct Reading {
+    pool: Arc<CatchUp>,
+    feed: Arc<Feed>,
+    from: Seq,
+    limit: Option<Seq>,
+    frames_max: usize,
+    reader: LeftReader,
+    shared: bool,
+    sender: watch::Sender<Option<Result<Slice, ReadFailure>>>,
+}
+
+impl Reading {
+    fn begin(self, turn: OwnedSemaphorePermit) {
+        tokio::task::spawn_blocking(move || self.run(turn));
+    }
+
+    fn run(self, turn: OwnedSemaphorePermit) {
+        // A reader that went away while it waited its turn needs nothing any more.
+        let outcome = match self.sender.is_closed() {
+            true => Err("nobody waits for it".into()),
+            false => self.slice(),
+        };
+        drop(turn);
+        if self.shared {
+            let mut shelf = self.pool.shelf.lock();
+            shelf.put(self.feed.number, self.from, outcome.as_ref().ok());
+        }
+        self.sender.send_replace(Some(outcome));
+    }
+
+    fn slice(&self) -> Result<Slice, ReadFailure> {
+        let left = self.reader.lock().take();
+        let reader = left
+            .filter(|reader| reader.position() == self.from)
+            .unwrap_or_else(|| self.pool.ledger.read(self.from, &self.feed.filter));
+        let frame_bytes_max = self.pool.frame_bytes_max;
+        let cutting = Cutting::new(
+            &self.feed,
+            self.from,
+            self.limit,
+            self.frames_max,
+            frame_bytes_max,
+        );
+        match cutting.run(reader) {
+            Ok(slice) if slice.items.is_empty() => Err(format!("it ends before {}", self.from).into()),
+            Ok(slice) => Ok(slice),
+            Err(error) => Err(in_words(&error)),
+        }
+    }
 }
 
 fn in_words(error: &ReadError) -> ReadFailure {
