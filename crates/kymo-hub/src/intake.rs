@@ -88,7 +88,7 @@ impl Intake {
 
     /// Admits an event that a source or dialect made.
     pub fn event(&mut self, index: usize, event: Event<'_>) {
-        if let Err(refusal) = self.admit(index, event, None) {
+        if let Err(refusal) = self.admit(index, &event, None) {
             self.refuse(index, refusal);
         }
     }
@@ -125,9 +125,14 @@ impl Intake {
         let dialect = dialect.unwrap_or_else(|| dialects::detect(record));
         let limits = &self.hub.settings.limits;
         let received = record.as_str().len();
-        let admitted = judge::size(received, limits)
-            .and_then(|()| dialect.read(record, limits))
-            .and_then(|event| self.admit(index, event, Some(received)));
+        // Matched rather than chained: an event is large, and moving it costs as much as reading half a dozen keys.
+        let admitted = match judge::size(received, limits) {
+            Ok(()) => match dialect.read(record, limits) {
+                Ok(event) => self.admit(index, &event, Some(received)),
+                Err(refusal) => Err(refusal),
+            },
+            Err(refusal) => Err(refusal),
+        };
         if let Err(refusal) = admitted {
             let refusal = match byte {
                 Some(byte) => refusal.moved(byte).or_at(byte),
@@ -138,14 +143,13 @@ impl Intake {
     }
 
     /// Judges an event and writes it into the batch. `received`: its size as it came in, where it came as text.
-    fn admit(&mut self, index: usize, event: Event<'_>, received: Option<usize>) -> Result<(), Refusal> {
-        // Bound here again, so that it may borrow what the principal fills in.
-        let mut event = event;
+    fn admit(&mut self, index: usize, event: &Event<'_>, received: Option<usize>) -> Result<(), Refusal> {
         let hub = &*self.hub;
         let limits = &hub.settings.limits;
-        judge::names(&event, limits)?;
+        judge::names(event, limits)?;
         judge::room(self.received, received.unwrap_or(0), limits)?;
-        self.principal.bind(&mut event)?;
+        let bound = self.principal.bind(event)?;
+        let event = bound.as_ref().unwrap_or(event);
         if let Some(limit) = hub.rates.limit()
             && self.door != BACKLOG_DOOR
             && !hub
@@ -154,7 +158,7 @@ impl Intake {
         {
             return Err(judge::rate_limited(&event.source, limit));
         }
-        self.batch.push(&event);
+        self.batch.push(event);
         let written = self.batch.body(self.batch.len() - 1).len();
         if received.is_none()
             && let Err(refusal) = judge::made(self.received, written, limits)

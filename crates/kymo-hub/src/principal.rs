@@ -114,8 +114,9 @@ impl Principal {
         Filter::from_node(Node::And(parts.collect()))
     }
 
-    /// Fills in the bound keys where the event has none.
-    pub(crate) fn bind<'e>(&'e self, event: &mut Event<'e>) -> Result<(), Refusal> {
+    /// The event with the bound keys filled in where it has none; `None` where nothing is to be filled in.
+    pub(crate) fn bind<'e>(&'e self, event: &Event<'e>) -> Result<Option<Event<'e>>, Refusal> {
+        let mut bound = None;
         for (key, value) in &self.bound {
             let given = match key {
                 BoundKey::Source if event.source == NO_SOURCE => None,
@@ -128,10 +129,10 @@ impl Principal {
             match given {
                 Some(given) if given == value => {}
                 Some(given) => return Err(not_allowed(*key, given, value)),
-                None => fill(event, *key, value),
+                None => fill(bound.get_or_insert_with(|| event.clone()), *key, value),
             }
         }
-        Ok(())
+        Ok(bound)
     }
 }
 
@@ -197,10 +198,12 @@ mod tests {
     #[test]
     fn a_bound_key_is_filled_in_where_absent() {
         let principal = bound(&[(BoundKey::Source, "lab"), (BoundKey::Agent, "planner")]);
-        let mut event = Event::new("a.b", NO_SOURCE);
-        principal.bind(&mut event).expect("nothing differs");
+        let event = Event::new("a.b", NO_SOURCE);
+        let event = principal.bind(&event).expect("nothing differs");
+        let event = event.expect("both are filled in");
         assert_eq!(event.source, "lab");
         assert_eq!(event.agent.as_deref(), Some("planner"));
+        assert!(principal.bind(&event).expect("the same").is_none());
     }
 
     #[test]
@@ -208,7 +211,7 @@ mod tests {
         let principal = bound(&[(BoundKey::User, "ann")]);
         let mut event = Event::new("a.b", "s");
         event.user = Some("bob".into());
-        let refusal = principal.bind(&mut event).expect_err("bob is not ann");
+        let refusal = principal.bind(&event).expect_err("bob is not ann");
         assert_eq!(refusal.code, "not_allowed");
         assert!(refusal.message.contains("\"ann\"") && refusal.message.contains("\"bob\""));
     }
