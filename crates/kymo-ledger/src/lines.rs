@@ -56,6 +56,8 @@ pub struct MatchedLines {
 
 /// Room before lines that are read, so that what stands before them in a frame need not push them away.
 pub(crate) const ROOM: usize = 128;
+/// And behind them.
+pub(crate) const BEHIND: usize = 16;
 
 impl MatchedLines {
     /// Lines in a buffer from `start` on; `ends` count from there.

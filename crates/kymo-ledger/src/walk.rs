@@ -10,7 +10,7 @@ use memchr::memchr;
 
 use crate::{
     buffers::{Buffer, Buffers},
-    lines::ROOM,
+    lines::{BEHIND, ROOM},
     notices::Damage,
     scan::{self, ExpectedStart},
     segment::{Data, Segment},
@@ -65,8 +65,6 @@ impl Hole {
 // A piece without a line feed is searched only so far; no line is this long.
 const PIECE_MAX: usize = 64 << 20;
 const SEARCH_STEP: usize = 1 << 20;
-// Room behind the lines of a window for what a frame puts there.
-const BEHIND: usize = 16;
 
 fn no_window() -> Buffer {
     vec![0; ROOM].into()
