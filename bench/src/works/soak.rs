@@ -24,15 +24,18 @@ const READERS: usize = 10;
 const PART: Duration = Duration::from_secs(3);
 /// Memory is looked at so often.
 const SAMPLE_EVERY: Duration = Duration::from_millis(500);
-/// What fills every buffer there is, so that only what grows for ever is seen.
+/// What fills every buffer there is.
 const WARM_UP_EVENTS: u64 = 300_000;
+/// Longer than the newest events stay in memory under this load.
+const WARM_UP: Duration = Duration::from_secs(40);
 
 pub(super) fn run(contestant: &mut dyn Contestant, scale: &Scale) -> Outcome<Figures> {
     let kymo = kymo(contestant)?;
     replay::store(kymo, scale.replay_events.min(WARM_UP_EVENTS))?;
     let part = PART.min(scale.soak);
-    // Three rounds before the first look: allocators and pools of threads find their size.
-    for _ in 0..3 {
+    // Only what grows for ever is to be seen: first the newest events in memory are such that came one by one.
+    let begun = Instant::now();
+    while begun.elapsed() < WARM_UP.min(scale.soak) {
         one_part(kymo, part)?;
     }
     let samples = std::thread::scope(|threads| {
