@@ -25,12 +25,18 @@ const KINDS: &[Key] = &[
     Key::Type,
 ];
 
+/// Longest name; no value of an event that channels are made of is nearly as long.
+const NAME_BYTES_MAX: usize = 4_096;
+
 impl Channel {
     /// Reads `global`, `source:<s>`, `user:`, `tier:`, `agent:`, `session:`, `task:`, `trace:`, `type:<prefix>`, or a
     /// bare source name.
     pub fn parse(name: &str) -> Result<Self, FilterError> {
         if name.is_empty() {
             return fault(0, "a channel has a name; write global for everything");
+        }
+        if name.len() > NAME_BYTES_MAX {
+            return fault(0, format!("a channel's name has at most {NAME_BYTES_MAX} bytes"));
         }
         match name.split_once(':') {
             None => Ok(Self(name.to_owned())),

@@ -13,18 +13,25 @@ use crate::{
 
 /// How often sources over their rate are reported.
 const REPORT_EVERY: Duration = Duration::from_secs(10);
-/// Every so many reports the ledger is asked to tidy up: once a minute.
+/// Every so many reports the ledger is asked to tidy up: once a minute, besides whenever a segment is full.
 const REPORTS_PER_MAINTENANCE: u64 = 6;
 
 /// Works for as long as it is polled.
 pub(crate) async fn run(ledger: Ledger, rates: Arc<Rates>, notes: Arc<Notes>) {
     let mut tick = tokio::time::interval(REPORT_EVERY);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    for count in 0_u64.. {
-        tick.tick().await;
-        report(&rates, &notes);
-        if count % REPORTS_PER_MAINTENANCE == 1 {
-            maintain(ledger.clone()).await;
+    let mut reports = 0_u64;
+    loop {
+        tokio::select! {
+            _ = tick.tick() => {
+                report(&rates, &notes);
+                reports += 1;
+                if reports % REPORTS_PER_MAINTENANCE == 2 {
+                    maintain(ledger.clone()).await;
+                }
+            }
+            // At full speed a ledger would grow by gigabytes within a minute.
+            () = notes.sealed.notified() => maintain(ledger.clone()).await,
         }
     }
 }

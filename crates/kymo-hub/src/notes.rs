@@ -31,6 +31,8 @@ const PREFIX: &str = "kymo.";
 pub(crate) struct Notes {
     waiting: Mutex<Waiting>,
     bell: Notify,
+    /// A segment was sealed: there may be something to tidy up.
+    pub(crate) sealed: Notify,
 }
 
 #[derive(Debug, Default)]

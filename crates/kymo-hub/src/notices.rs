@@ -41,7 +41,12 @@ impl Notices {
         Box::new(move |notice| {
             let mut state = state.lock();
             match &state.notes {
-                Some(notes) => notes.say(event(&notice)),
+                Some(notes) => {
+                    notes.say(event(&notice));
+                    if matches!(notice, Notice::Sealed { .. }) {
+                        notes.sealed.notify_one();
+                    }
+                }
                 None if state.kept.len() < KEPT_MAX => state.kept.push_back(notice),
                 None => tracing::warn!(?notice, "the ledger says more than can be kept"),
             }

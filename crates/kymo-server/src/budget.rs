@@ -41,6 +41,24 @@ impl Budget {
         }))
     }
 
+    /// A claim on this budget for memory that somebody else holds.
+    pub(crate) fn claim(&self) -> Claim {
+        Claim {
+            counted: 0,
+            budget: self.clone(),
+        }
+    }
+
+    fn count(&self, more: usize) -> Result<(), ApiError> {
+        let before = self.0.used.fetch_add(more, Relaxed);
+        if before + more > self.0.max {
+            return Err(
+                ApiError::new("busy", "too many large bodies at once; try again in a moment").retry_after(1),
+            );
+        }
+        Ok(())
+    }
+
     /// An empty buffer that counts against this budget as it grows.
     pub(crate) fn hold(&self) -> Held {
         Held {
@@ -75,15 +93,35 @@ impl Held {
     }
 
     fn count(&mut self, more: usize) -> Result<(), ApiError> {
-        let shared = &self.budget.0;
-        let before = shared.used.fetch_add(more, Relaxed);
         self.counted += more;
-        if before + more > shared.max {
-            return Err(
-                ApiError::new("busy", "too many large bodies at once; try again in a moment").retry_after(1),
-            );
+        self.budget.count(more)
+    }
+}
+
+/// Memory that counts against a [`Budget`] until dropped, held by somebody else.
+pub(crate) struct Claim {
+    counted: usize,
+    budget: Budget,
+}
+
+impl Claim {
+    /// It is this much now; an error if that is more than there is.
+    pub(crate) fn set(&mut self, bytes: usize) -> Result<(), ApiError> {
+        let before = std::mem::replace(&mut self.counted, bytes);
+        match bytes.checked_sub(before) {
+            Some(0) => Ok(()),
+            Some(more) => self.budget.count(more),
+            None => {
+                self.budget.0.used.fetch_sub(before - bytes, Relaxed);
+                Ok(())
+            }
         }
-        Ok(())
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        self.budget.0.used.fetch_sub(self.counted, Relaxed);
     }
 }
 
@@ -137,6 +175,19 @@ mod tests {
         assert_eq!(held(&budget, b"abcdef", 10).err(), Some("busy"));
         drop(first);
         assert!(held(&budget, b"abcdef", 10).is_ok());
+        assert_eq!(budget.0.used.load(Relaxed), 0);
+    }
+
+    #[test]
+    fn a_claim_counts_what_it_is_now_and_is_given_back() {
+        let budget = Budget::new(8);
+        let mut claim = budget.claim();
+        assert_eq!(claim.set(6), Ok(()));
+        assert_eq!(held(&budget, b"abc", 10).err(), Some("busy"));
+        assert_eq!(claim.set(2), Ok(()));
+        assert!(held(&budget, b"abc", 10).is_ok());
+        assert_eq!(claim.set(9).map_err(|error| error.code), Err("busy"));
+        drop(claim);
         assert_eq!(budget.0.used.load(Relaxed), 0);
     }
 

@@ -2,6 +2,8 @@
 //!
 //! A code keeps its meaning for ever. The message says what happened and what to do; what the log needs is logged
 //! where it happens.
+use std::borrow::Cow;
+
 use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
@@ -169,11 +171,29 @@ pub(crate) struct ApiError {
     pub(crate) retry_after_s: Option<u32>,
 }
 
+/// Longest message, in bytes: what a client sent is not sent back to it at any length.
+const MESSAGE_MAX: usize = 1_000;
+/// Longest piece of what a client sent within a message, in bytes.
+const QUOTE_MAX: usize = 200;
+
+/// A piece of what a client sent, short enough to be said back.
+pub(crate) fn quote(text: &str) -> Cow<'_, str> {
+    shortened(text.into(), QUOTE_MAX)
+}
+
+fn shortened(text: Cow<'_, str>, max: usize) -> Cow<'_, str> {
+    if text.len() <= max {
+        return text;
+    }
+    let end = (0..=max).rev().find(|end| text.is_char_boundary(*end));
+    format!("{}…", &text[..end.unwrap_or(0)]).into()
+}
+
 impl ApiError {
     pub(crate) fn new(code: &'static str, message: impl Into<String>) -> Self {
         Self {
             code,
-            message: message.into(),
+            message: shortened(Cow::Owned(message.into()), MESSAGE_MAX).into_owned(),
             detail: None,
             retry_after_s: None,
         }
@@ -191,7 +211,7 @@ impl ApiError {
 
     /// A parameter that cannot be used as given.
     pub(crate) fn parameter(name: &str, message: impl Into<String>) -> Self {
-        Self::new("invalid_parameter", message).with_detail(json!({ "parameter": name }))
+        Self::new("invalid_parameter", message).with_detail(json!({ "parameter": quote(name) }))
     }
 
     /// The server is about to stop.
@@ -219,6 +239,22 @@ impl ApiError {
         if let Some(seconds) = self.retry_after_s {
             out.extend_from_slice(format!(",\"retry_after_s\":{seconds}").as_bytes());
         }
+    }
+}
+
+impl ApiError {
+    /// The whole answer as it stands on the wire, for a connection that is not served any further.
+    pub(crate) fn as_last_answer(&self) -> Vec<u8> {
+        let mut body = b"{\"error\":{".to_vec();
+        self.write_fields(&mut body);
+        body.extend_from_slice(b"}}");
+        let head = format!(
+            "HTTP/1.1 {}\r\ncontent-type: application/json\r\ncontent-length: {}\r\nretry-after: {}\r\nconnection: close\r\n\r\n",
+            self.status(),
+            body.len(),
+            self.retry_after_s.unwrap_or(1)
+        );
+        [head.into_bytes(), body].concat()
     }
 }
 

@@ -8,6 +8,7 @@ mod auth;
 mod body;
 mod budget;
 mod catalogue;
+mod descriptors;
 mod docs;
 mod encoders;
 mod error;

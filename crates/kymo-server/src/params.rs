@@ -3,7 +3,7 @@ use axum::{extract::Query, http::Uri};
 use kymo_event::{Channel, Filter, dialects, dialects::Dialect};
 use serde_json::json;
 
-use crate::error::ApiError;
+use crate::error::{ApiError, quote};
 
 /// A query parameter of a route: drives reading, `openapi.json` and the docs page.
 pub(crate) struct Parameter {
@@ -83,7 +83,7 @@ impl Params {
     pub(crate) fn channels(&self) -> Result<Vec<Channel>, ApiError> {
         let values = self.0.iter().filter(|(name, _)| name == "channels");
         let names = values.flat_map(|(_, value)| value.split(',')).map(str::trim);
-        names.filter(|name| !name.is_empty()).map(channel).collect()
+        channels(names.filter(|name| !name.is_empty()))
     }
 
     /// `dialect`, or none named.
@@ -105,12 +105,29 @@ fn decoded(query: Option<&str>) -> Result<Vec<(String, String)>, ApiError> {
     Ok(pairs)
 }
 
+/// Channels of one reader at most.
+const CHANNELS_MAX: usize = 512;
+
+/// Channels by their names.
+pub(crate) fn channels<'a>(names: impl Iterator<Item = &'a str>) -> Result<Vec<Channel>, ApiError> {
+    let channels: Vec<Channel> = names
+        .take(CHANNELS_MAX + 1)
+        .map(channel)
+        .collect::<Result<_, _>>()?;
+    if channels.len() > CHANNELS_MAX {
+        let message =
+            format!("a reader has at most {CHANNELS_MAX} channels; write a filter, or use several readers");
+        return Err(ApiError::parameter("channels", message));
+    }
+    Ok(channels)
+}
+
 /// A channel by its name.
-pub(crate) fn channel(name: &str) -> Result<Channel, ApiError> {
+fn channel(name: &str) -> Result<Channel, ApiError> {
     Channel::parse(name).map_err(|error| {
         let at = error.at;
         ApiError::new("invalid_filter", format!("channel {name}: {error}"))
-            .with_detail(json!({ "channel": name, "at": at }))
+            .with_detail(json!({ "channel": quote(name), "at": at }))
     })
 }
 
@@ -131,6 +148,8 @@ pub(crate) fn unknown_name(
     name: &str,
     known: impl Iterator<Item = &'static str> + Clone,
 ) -> ApiError {
+    // The search for what was meant takes memory by the length of what was said.
+    let name = &*quote(name);
     let nearest = known
         .clone()
         .min_by_key(|candidate| strsim::damerau_levenshtein(candidate, name));

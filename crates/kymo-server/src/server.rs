@@ -28,6 +28,7 @@ use crate::{
     app::{App, Application, Counts, Parts},
     auth::Auth,
     budget::Budget,
+    descriptors,
     error::{ApiError, answers},
     gate::{Entry, Gate},
     routes,
@@ -131,6 +132,7 @@ impl Server {
         let router = routes::router(app.clone());
         let cut = CancellationToken::new();
         let connections = TaskTracker::new();
+        let connections_max = descriptors::connections_max();
         loop {
             let stream = tokio::select! {
                 () = shutdown.cancelled() => break,
@@ -142,6 +144,10 @@ impl Server {
                     }
                 },
             };
+            if (connections.len() + app.conversations.len()) as u64 >= connections_max {
+                refuse(&stream);
+                continue;
+            }
             let connection = serve_connection(stream, app.clone(), router.clone());
             let cut = cut.clone();
             connections.spawn(async move {
@@ -168,6 +174,16 @@ async fn rest_after(error: &io::Error) {
         warn!(%error, "a connection could not be accepted");
         tokio::time::sleep(REST).await;
     }
+}
+
+/// Says that there are too many, without reading what is asked.
+fn refuse(stream: &TcpStream) {
+    let error = ApiError::new(
+        "busy",
+        "too many connections; close some, or try again in a moment",
+    );
+    // What the socket does not take at once, its client does without.
+    let _ = stream.try_write(&error.retry_after(1).as_last_answer());
 }
 
 async fn end(trackers: &[&TaskTracker], cut: &CancellationToken) {

@@ -54,8 +54,7 @@ impl Matcher {
         let mut rest = Vec::new();
         for part in parts {
             match part {
-                // Types compare with separators folded, so their order is not that of their text.
-                Node::Key(key, Test::Is(value)) if *key != Key::Type => {
+                Node::Key(key, Test::Is(value)) if part.is_looked_up() => {
                     values.entry(*key).or_default().insert(value);
                 }
                 part => rest.push(part.clone()),

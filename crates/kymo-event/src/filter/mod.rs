@@ -27,6 +27,9 @@ pub use tree::{Key, Node, Op, Test};
 
 use crate::LineView;
 
+/// Terms of one filter that are tried one by one on every event. Beyond this the others would feel it.
+const TRIED_MAX: usize = 512;
+
 /// A parsed filter; cheap to clone. Equal filters have equal [`Filter::canonical`] texts, which is what feeds share by.
 #[derive(Clone)]
 pub struct Filter(Arc<Parts>);
@@ -47,7 +50,17 @@ impl Filter {
 
     /// Reads the language; an empty text matches everything.
     pub fn parse(text: &str) -> Result<Self, FilterError> {
-        parse::parse(text).map(Self::from_node)
+        let filter = parse::parse(text).map(Self::from_node)?;
+        match filter.tree().tried_one_by_one() {
+            ..=TRIED_MAX => Ok(filter),
+            tried => Err(FilterError {
+                at: 0,
+                message: format!(
+                    "the filter has {tried} terms to try on every event, and {TRIED_MAX} are allowed; write fewer, or \
+                     divide them among several filters"
+                ),
+            }),
+        }
     }
 
     /// From a tree (simplified and normalised).

@@ -136,6 +136,28 @@ impl Node {
     }
 }
 
+impl Node {
+    /// How many terms are tried one by one on an event at worst. Alternatives of one key are looked up instead.
+    pub(super) fn tried_one_by_one(&self) -> usize {
+        match self {
+            Self::All => 0,
+            Self::And(parts) => parts.iter().map(Self::tried_one_by_one).sum(),
+            Self::Or(parts) => {
+                let tried = parts.iter().filter(|part| !part.is_looked_up());
+                tried.map(Self::tried_one_by_one).sum()
+            }
+            Self::Not(part) => part.tried_one_by_one(),
+            Self::Key(..) | Self::Path(..) | Self::Words(_) => 1,
+        }
+    }
+
+    /// Whether this alternative is found in a list, whatever the length of the list. Types compare with separators
+    /// folded, so their order is not that of their text.
+    pub(super) fn is_looked_up(&self) -> bool {
+        matches!(self, Self::Key(key, Test::Is(_)) if *key != Key::Type)
+    }
+}
+
 /// A test on one value.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Test {

@@ -25,6 +25,8 @@ impl Fault {
     pub(crate) const NOT_UTF8: Self = Self::new(1007, "text is not UTF-8");
     /// A message is larger than it may be.
     pub(crate) const TOO_LARGE: Self = Self::new(1009, "the message is too large");
+    /// Large messages of all sockets together take more memory than there is for them.
+    pub(crate) const BUSY: Self = Self::new(1013, "too many large messages at once; try again in a moment");
     /// No valid token in time.
     pub(crate) const UNAUTHORIZED: Self = Self::new(1008, "unauthorized");
     /// The token was revoked.

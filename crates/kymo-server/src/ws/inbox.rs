@@ -59,6 +59,19 @@ impl Inbox {
         self.buf.capacity() == 0
     }
 
+    /// Gives the room of a large message back once it was handed out.
+    pub(crate) fn settle(&mut self) {
+        if self.start == self.buf.len() && self.buf.capacity() > KEPT_MAX {
+            self.clear();
+        }
+    }
+
+    /// Memory that is held beyond what every socket may hold, in bytes.
+    pub(crate) fn excess(&self) -> usize {
+        let fragments = self.fragments.as_ref().map_or(0, Vec::capacity);
+        (self.buf.capacity() + fragments).saturating_sub(KEPT_MAX)
+    }
+
     /// Room to read into; append what was read.
     pub(crate) fn room(&mut self) -> &mut Vec<u8> {
         if self.start == self.buf.len() {

@@ -13,7 +13,7 @@ use serde_json::{json, value::RawValue};
 
 use crate::{
     error::ApiError,
-    params::{channel, dialect, unknown_name},
+    params::{channels, dialect, unknown_name},
     position,
 };
 
@@ -21,6 +21,8 @@ use crate::{
 const REF_BYTES_MAX: usize = 256;
 /// Longest `sub`.
 const SUB_BYTES_MAX: usize = 256;
+/// Keys of a message at most; no op takes nearly as many.
+const KEYS_MAX: usize = 32;
 
 /// An op: drives reading, and the docs page.
 pub(crate) struct Known {
@@ -191,7 +193,7 @@ impl<'a> Message<'a> {
                 "`channels` is an array of names, such as [\"agent:planner\"]",
             )
         })?;
-        names.iter().map(|name| channel(name)).collect()
+        channels(names.iter().map(String::as_str))
     }
 
     fn dialect(&self) -> Result<Option<&'static dyn Dialect>, ApiError> {
@@ -264,6 +266,9 @@ impl<'de> Visitor<'de> for Collect<'_, 'de> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         while let Some(key) = map.next_key()? {
+            if self.0.0.len() == KEYS_MAX {
+                return Err(serde::de::Error::custom("too many keys"));
+            }
             let value: &'de RawValue = map.next_value()?;
             self.0.0.push((key, value.get()));
         }
@@ -273,7 +278,7 @@ impl<'de> Visitor<'de> for Collect<'_, 'de> {
 
 fn fault(text: &str, error: &serde_json::Error) -> ApiError {
     if error.is_data() {
-        return unknown_op("a message is a JSON object with `op`");
+        return unknown_op("a message is a JSON object with `op` and the few keys that it takes");
     }
     let lines_before = text.split_inclusive('\n').take(error.line().saturating_sub(1));
     let byte = lines_before.map(str::len).sum::<usize>() + error.column().saturating_sub(1);

@@ -27,7 +27,7 @@ use super::{
     replies,
     talk::{End, Happening, Talk, Ticks},
 };
-use crate::error::ApiError;
+use crate::{budget::Claim, error::ApiError};
 
 /// How long the last words may take.
 const GOODBYE_WITHIN: Duration = Duration::from_secs(1);
@@ -41,6 +41,8 @@ const LAST_BYTES: usize = 1 << 20;
 pub(crate) struct Session<S> {
     socket: S,
     inbox: Inbox,
+    /// What the inbox holds beyond the usual.
+    large: Claim,
     talk: Talk,
     liveness: Liveness,
 }
@@ -59,6 +61,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         Self {
             socket,
             inbox: Inbox::new(talk.message_max(), read),
+            large: talk.claim(),
             talk,
             liveness: Liveness::new(Instant::now()),
         }
@@ -83,6 +86,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
 
     async fn turn(&mut self) -> Result<(), End> {
         self.hear().await?;
+        self.inbox.settle();
+        let room = self.large.set(self.inbox.excess());
+        room.map_err(|_| End::Fault(Fault::BUSY))?;
         let ticks = self.talk.catch_up()?;
         self.look_after(ticks)?;
         self.talk.feeds.pull(&mut self.talk.outbox)?;
@@ -137,6 +143,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             inbox,
             talk,
             liveness,
+            ..
         } = self;
         let wants_messages = talk.wants_messages();
         let Talk {
@@ -172,6 +179,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     }
 
     async fn goodbye(mut self, fault: Fault) {
+        (self.inbox, self.large) = (Inbox::new(0, b""), self.talk.claim());
         self.talk.outbox.close(fault);
         let _ = timeout(GOODBYE_WITHIN, async {
             self.flush().await?;

@@ -20,6 +20,7 @@ use super::{
 use crate::{
     app::{App, Open},
     auth::Caller,
+    budget::Claim,
     encoders::Frames,
     error::ApiError,
     events::admit,
@@ -105,6 +106,11 @@ impl Talk {
             None => talk.expect(tokio::time::sleep(AUTH_WITHIN), Happening::AuthOver),
         }
         talk
+    }
+
+    /// A share of what all large messages may take together.
+    pub(crate) fn claim(&self) -> Claim {
+        self.app.budget.claim()
     }
 
     /// Largest message that may come now.

@@ -6,17 +6,19 @@
 mod support;
 
 mod bench;
+mod clock;
 mod config;
-mod crash;
-mod cutover;
+mod disk_full;
 mod docs;
 mod emit;
 mod export;
+mod hostile;
 mod import;
 mod query;
 mod replay;
 mod run;
 mod serve;
+mod stress;
 mod tail;
 mod token;
 mod up;

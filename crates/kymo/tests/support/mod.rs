@@ -26,6 +26,8 @@ use std::{
 
 use serde_json::Value;
 
+pub mod raw;
+
 /// How long anything may take before a test gives up.
 pub const DEADLINE: Duration = Duration::from_secs(60);
 
@@ -112,9 +114,11 @@ impl Home {
         path
     }
 
-    /// A command of the real program, which knows nothing of the environment the tests were started in.
+    /// A command of the real program, which knows nothing of the environment the tests were started in. `KYMO_BIN`
+    /// names another build of it.
     pub fn command(&self, args: &[&str]) -> Command {
-        self.program(env!("CARGO_BIN_EXE_kymo"), args)
+        let built = || env!("CARGO_BIN_EXE_kymo").to_owned();
+        self.program(&std::env::var("KYMO_BIN").unwrap_or_else(|_| built()), args)
     }
 
     /// A command of another program, in the same place and environment.
@@ -154,16 +158,27 @@ impl Home {
 
     /// The same with more arguments.
     pub fn serve_with(&self, args: &[&str]) -> Server {
+        let mut command = self.serve_command();
+        command.args(args);
+        Server::start(command, &self.data())
+    }
+
+    /// The same with settings, each a path and a value.
+    pub fn serve_set(&self, settings: &[&str]) -> Server {
+        let args: Vec<&str> = settings.iter().flat_map(|setting| ["--set", setting]).collect();
+        self.serve_with(&args)
+    }
+
+    /// What starts a server on the project's data folder.
+    pub fn serve_command(&self) -> Command {
         let (data, listen) = (self.data(), own_address());
-        let mut all = vec![
+        self.command(&[
             "serve",
             "--listen",
             &listen,
             "--data",
             data.to_str().expect("UTF-8"),
-        ];
-        all.extend(args);
-        Server::start(self.command(&all), &data)
+        ])
     }
 }
 
@@ -238,6 +253,13 @@ impl Ran {
     }
 }
 
+/// Memory of a process, in bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct Memory {
+    pub now: u64,
+    pub peak: u64,
+}
+
 /// A running server.
 pub struct Server {
     child: Child,
@@ -289,6 +311,25 @@ impl Server {
 
     pub fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Host and port.
+    pub fn address(&self) -> String {
+        let address = self.url.trim_start_matches("http://");
+        address.trim_end_matches('/').to_owned()
+    }
+
+    /// Bytes of memory it has now and had at most, where the system says so.
+    pub fn memory(&self) -> Option<Memory> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).ok()?;
+        let kilobytes = |name: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+            line.split_whitespace().next()?.parse::<u64>().ok()
+        };
+        Some(Memory {
+            now: kilobytes("VmRSS:")? << 10,
+            peak: kilobytes("VmHWM:")? << 10,
+        })
     }
 
     /// POST of records, one a line: status and answer.
