@@ -8,6 +8,8 @@ use std::{
     path::Path,
 };
 
+use super::refs::is_hash;
+
 /// One line of the reflog.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Entry {
@@ -35,11 +37,14 @@ pub(super) enum Meaning {
 }
 
 impl Entry {
-    /// `<old> <new> <name> <mail> <seconds> <zone>TAB<message>`
+    /// `<old> <new> <name> <mail> <seconds> <zone>TAB<message>`; `None` also where old and new are no hashes.
     fn parse(line: &str) -> Option<Self> {
         let (head, message) = line.split_once('\t').unwrap_or((line, ""));
         let (old, rest) = head.split_once(' ')?;
         let (new, rest) = rest.split_once(' ')?;
+        if !is_hash(old) || !is_hash(new) {
+            return None;
+        }
         let (who, rest) = rest.split_once('<').unwrap_or((rest, ""));
         let when = rest.rsplit('>').next()?.split_whitespace().next()?;
         Some(Self {
@@ -178,9 +183,26 @@ mod tests {
     use super::*;
 
     fn meaning(message: &str) -> Meaning {
-        Entry::parse(&format!("aa bb Ada Lovelace <ada@x> 1763600000 +0100\t{message}"))
-            .unwrap()
-            .meaning()
+        let (old, new) = ("a".repeat(40), "b".repeat(40));
+        Entry::parse(&format!(
+            "{old} {new} Ada Lovelace <ada@x> 1763600000 +0100\t{message}"
+        ))
+        .unwrap()
+        .meaning()
+    }
+
+    #[test]
+    fn a_line_whose_hashes_are_none_is_no_entry() {
+        let hash = "a".repeat(40);
+        for (old, new) in [
+            ("--output=x", &*hash),
+            (&*hash, "--output=x"),
+            ("", &*hash),
+            ("aa", "bb"),
+        ] {
+            let line = format!("{old} {new} Ada <ada@x> 1763600000 +0100\tcheckout: moving from a to b");
+            assert_eq!(Entry::parse(&line), None, "{line}");
+        }
     }
 
     #[test]

@@ -71,11 +71,33 @@ fn read_packed(common: &Path) -> Refs {
     let text = fs::read_to_string(common.join("packed-refs")).unwrap_or_default();
     let lines = text.lines().filter(|line| !line.starts_with(['#', '^']));
     let pairs = lines.filter_map(|line| line.split_once(' '));
-    let ours = pairs.filter(|(_, name)| name.starts_with("refs/heads/") || name.starts_with("refs/tags/"));
+    let ours = pairs.filter(|(hash, name)| {
+        is_hash(hash) && (name.starts_with("refs/heads/") || name.starts_with("refs/tags/"))
+    });
     ours.map(|(hash, name)| (name.to_owned(), hash.to_owned()))
         .collect()
 }
 
-fn is_hash(text: &str) -> bool {
+/// Whether a text is the name of a commit. What is none must not come near git's command line, where it could be an
+/// option.
+pub(super) fn is_hash(text: &str) -> bool {
     matches!(text.len(), 40 | 64) && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn packed_refs_that_are_no_hashes_are_passed_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let hash = "a".repeat(40);
+        let text = format!("# pack-refs\n--output=x refs/heads/evil\n{hash} refs/heads/main\n^{hash}\n");
+        fs::write(folder.path().join("packed-refs"), text).unwrap();
+        let refs = read_packed(folder.path());
+        assert_eq!(
+            refs.into_iter().collect::<Vec<_>>(),
+            [("refs/heads/main".to_owned(), hash)]
+        );
+    }
 }
