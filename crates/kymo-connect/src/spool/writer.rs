@@ -91,17 +91,18 @@ fn sync_folder(path: &Path) -> io::Result<()> {
 }
 
 /// The record with an `id`, and with a `time` where it had neither; every other token stays as it is.
-fn with_identity(record: &str) -> io::Result<String> {
+pub(super) fn with_identity(record: &str) -> io::Result<String> {
     let invalid = |why: String| io::Error::new(io::ErrorKind::InvalidInput, why);
     if record.contains(['\n', '\r']) {
         return Err(invalid("a spooled event must be one line".into()));
     }
     let Members(members) = serde_json::from_str(record)
         .map_err(|error| invalid(format!("a spooled event must be a JSON object: {error}")))?;
+    // An empty id is none, as it is for whoever reads the spool.
     let has = |key: &str| {
         members
             .iter()
-            .any(|(name, value)| name == key && value.get() != "null")
+            .any(|(name, value)| name == key && !matches!(value.get(), "null" | "\"\""))
     };
     if has("id") {
         return Ok(record.to_owned());
@@ -167,6 +168,12 @@ mod tests {
         let record =
             with_identity(r#"{"id":null,"time":"2026-02-14T19:01:23Z","type":"x","data":{"n":1.50e0}}"#)
                 .unwrap();
+        assert!(
+            with_identity(r#"{"id":"","type":"x"}"#)
+                .unwrap()
+                .contains(r#","time":""#),
+            "an empty id is none"
+        );
         let id = serde_json::from_str::<serde_json::Value>(&record).unwrap()["id"].clone();
         assert!(uuid::Uuid::parse_str(id.as_str().unwrap()).is_ok());
         assert!(
