@@ -59,6 +59,9 @@ impl Micros {
         let (negative, digits) = token
             .strip_prefix('-')
             .map_or((false, token), |rest| (true, rest));
+        if !digits.starts_with(|c: char| c.is_ascii_digit()) {
+            return Err(error("an epoch number is written in digits"));
+        }
         let micros = match decimal_micros(digits) {
             Some(micros) => micros,
             None => float_micros(digits).ok_or_else(|| outside.clone())?,

@@ -4,7 +4,7 @@ use std::{fs, path::PathBuf};
 use kymo_event::{
     Batch, Event, LedgerId, Limits, LineView, Micros, RawJson, Refusal, Seq,
     dialects::{
-        CloudEvents, Dialect,
+        CloudEvents, Dialect, Native,
         cloudevents::{Mode, mode, read_binary},
     },
     write_line,
@@ -70,6 +70,26 @@ fn every_invalid_event_is_refused_with_the_name_of_its_attribute() {
             event.get(named).is_some() || required.contains(&named),
             "{name}: {refusal}"
         );
+    }
+}
+
+#[test]
+fn what_claims_to_be_a_cloudevent_and_is_none_is_still_given_out_as_one() {
+    let native = [
+        r#"{"type":"t","dialect":"cloudevents","ext":{"specversion":"2"}}"#,
+        r#"{"type":"t","dialect":"cloudevents","ext":{"b c":{}}}"#,
+        r#"{"type":"t","dialect":"cloudevents","agent":"a","ext":{"agent":"b"}}"#,
+        r#"{"type":"t","dialect":"cloudevents","data":1,"ext":{"data_base64":"TWE="}}"#,
+        r#"{"type":"t","dialect":"cloudevents","ext":{"time":"lunch"}}"#,
+        r#"{"type":"t","dialect":"cloudevents","enc":{"key":"k"}}"#,
+    ];
+    for text in native {
+        let event = Native
+            .read(RawJson::parse(text, 128).unwrap(), &Limits::default())
+            .unwrap();
+        let given = given_back(&event).to_string();
+        let again = read(&given).unwrap_or_else(|refusal| panic!("{given}: {refusal}"));
+        assert_eq!((&*again.kind, again.agent), ("t", event.agent), "{given}");
     }
 }
 

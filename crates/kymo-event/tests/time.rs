@@ -109,6 +109,10 @@ fn large_epoch_numbers_are_milliseconds_and_absurd_ones_are_refused() {
         "253402300800000",
         "99999999999999999999999",
         "-99999999999999",
+        "+5",
+        "--5",
+        "--1e300",
+        ".5",
     ] {
         assert!(Micros::from_epoch_number(number).is_err(), "{number}");
     }

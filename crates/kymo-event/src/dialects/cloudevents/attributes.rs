@@ -222,6 +222,26 @@ pub(super) fn is_free(name: &str, token: &str) -> bool {
     !TAKEN.contains(&name) && check(name, token).is_ok()
 }
 
+/// Whether an event can be given out as the CloudEvent it says it was: each field beside its keys is a valid attribute, and
+/// none is there a second time. Of what arrived as a CloudEvent this holds; others may say what they like.
+pub(super) fn is_own(event: &Event<'_>) -> bool {
+    let fits = |name: &str, token: &str| match name {
+        "specversion" | "id" | "source" | "type" | "data" => false,
+        "data_base64" => (event.data.is_none() || token == "null") && check(name, token).is_ok(),
+        "time" => {
+            let text = RawJson::trusted(token).as_string();
+            token == "null" || text.is_some_and(|text| Micros::parse(&text).is_ok())
+        }
+        "cause" => event.cause.is_none() && check(name, token).is_ok(),
+        "hops" => event.hops.is_none() && check(name, token).is_ok(),
+        "backfill" => !event.backfill && check(name, token).is_ok(),
+        _ => !event.correlation().any(|(key, _)| key == name) && check(name, token).is_ok(),
+    };
+    event.dialect.as_deref() == Some(NAME)
+        && event.enc.is_none()
+        && event.ext.iter().all(|(name, token)| fits(name, token))
+}
+
 fn is_name(name: &str) -> bool {
     !name.is_empty()
         && name

@@ -76,7 +76,7 @@ struct Writer<'e, 'o> {
 
 impl<'e, 'o> Writer<'e, 'o> {
     fn new(event: Event<'e>, out: &'o mut Vec<u8>) -> Self {
-        let own = event.dialect.as_deref() == Some(NAME);
+        let own = attributes::is_own(&event);
         Self { event, own, out }
     }
 
