@@ -198,7 +198,8 @@ fn corrected(file: &dyn DiskFile, frames: &[Frame]) -> io::Result<Option<Vec<Fra
                 bytes = length(content.len());
             }
         }
-        if u64::from(bytes) > FRAME_BYTES_MAX {
+        // Nothing unpacks from nothing: a few such entries would claim more lines than there is room for.
+        if u64::from(bytes) > FRAME_BYTES_MAX || frame.packed == 0 {
             return Ok(None);
         }
         out.add(frame.packed, bytes);
@@ -233,12 +234,15 @@ struct Frames {
 
 impl Frames {
     fn add(&mut self, packed: u32, bytes: u32) {
-        self.all.push(Frame {
-            packed_at: self.packed_at,
-            packed,
-            at: self.all.last().map_or(0, Frame::end),
-            bytes,
-        });
+        // A frame of nothing would begin where the next one does, and be taken for it.
+        if bytes > 0 {
+            self.all.push(Frame {
+                packed_at: self.packed_at,
+                packed,
+                at: self.all.last().map_or(0, Frame::end),
+                bytes,
+            });
+        }
         self.packed_at += u64::from(packed);
     }
 }

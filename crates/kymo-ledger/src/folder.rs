@@ -110,7 +110,7 @@ pub(crate) fn first_of_file(name: &str) -> Option<u64> {
 }
 
 fn first_of(name: &str) -> Option<u64> {
-    (name.len() == 20)
+    (name.len() == 20 && name.bytes().all(|byte| byte.is_ascii_digit()))
         .then(|| name.parse().ok())
         .flatten()
         .filter(|&first| first > 0)

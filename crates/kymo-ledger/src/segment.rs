@@ -23,6 +23,9 @@ use crate::{
     index::{FileHead, Index, IndexBytes, Records, SegmentSummary, trailer},
 };
 
+/// In place of a size, where there is no compressed file.
+const NOT_COMPRESSED: u64 = u64::MAX;
+
 /// How far a segment reaches: its last seq (`first - 1` while empty) and its bytes. Nothing behind is ever read.
 ///
 /// A segment that is not the last reaches to the next one's first seq, whatever is missing in between.
@@ -45,7 +48,7 @@ pub(crate) struct Segment {
     index: Mutex<Weak<Index>>,
     summary: OnceLock<SegmentSummary>,
     index_bytes: AtomicU64,
-    /// Size of the compressed file; zero while there is none.
+    /// Size of the compressed file, which damage may have left empty.
     compressed_bytes: AtomicU64,
 }
 
@@ -62,7 +65,7 @@ impl Segment {
             index: Mutex::default(),
             summary: OnceLock::new(),
             index_bytes: AtomicU64::new(0),
-            compressed_bytes: AtomicU64::new(0),
+            compressed_bytes: AtomicU64::new(NOT_COMPRESSED),
         }
     }
 
@@ -100,7 +103,7 @@ impl Segment {
     }
 
     pub(crate) fn is_compressed(&self) -> bool {
-        self.compressed_bytes.load(Ordering::Acquire) > 0
+        self.compressed_bytes.load(Ordering::Acquire) != NOT_COMPRESSED
     }
 
     /// From now on its lines are read from the compressed file, which has this many bytes.
@@ -144,7 +147,7 @@ impl Segment {
     /// Bytes on disk, index included.
     pub(crate) fn size(&self) -> u64 {
         let lines = match self.compressed_bytes.load(Ordering::Acquire) {
-            0 => self.end().bytes,
+            NOT_COMPRESSED => self.end().bytes,
             compressed => compressed,
         };
         lines + self.index_bytes.load(Ordering::Relaxed)

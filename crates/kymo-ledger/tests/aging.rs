@@ -190,6 +190,38 @@ fn damage_in_a_compressed_segment_costs_no_more_than_its_block() {
 }
 
 #[test]
+fn a_compressed_segment_cut_to_nothing_is_a_hole_and_has_no_size() {
+    let (ledger, _, _folder) = aged(compressing());
+    let ledger = maintained(ledger);
+    let path = compressed(&ledger)[0].clone();
+    let whole = ReadOnly::open(&ledger.data).unwrap().size_bytes();
+    fs::write(&path, b"").unwrap();
+    let outside = ReadOnly::open(&ledger.data).unwrap();
+    assert!(
+        outside.size_bytes() < whole,
+        "{} of {whole}",
+        outside.size_bytes()
+    );
+    let all = chunks(&mut outside.read(Seq::FIRST, &Filter::all()));
+    assert_eq!(holes(&all), [(1, 1024)]);
+    let report = outside.verify(None, &mut |_, _| {}).unwrap();
+    assert_eq!((report.events, report.damage.is_empty()), (5 * 1024, false));
+}
+
+#[test]
+fn a_frame_of_nothing_is_not_taken_for_the_frame_behind_it() {
+    let (ledger, _, _folder) = aged(compressing());
+    let ledger = maintained(ledger);
+    let path = compressed(&ledger)[0].clone();
+    let mut bytes = b"\x50\x2a\x4d\x18\0\0\0\0".to_vec();
+    bytes.extend(fs::read(&path).unwrap());
+    fs::write(&path, bytes).unwrap();
+    let outside = ReadOnly::open(&ledger.data).unwrap();
+    let all = chunks(&mut outside.read(Seq::FIRST, &Filter::all()));
+    assert_eq!(lines(&all).len(), 6144, "{:?}", holes(&all));
+}
+
+#[test]
 fn any_byte_of_a_frame_s_head_or_of_the_seek_table_costs_no_more_than_a_block() {
     let (ledger, _, _folder) = aged_in(LedgerSettings {
         segment_bytes_max: 700_000,

@@ -3,7 +3,7 @@
 //! Head and summary share a checksum, columns and ids have their own, so each can be read and trusted alone.
 
 use super::fields::{Fields, PutFields, length};
-use crate::chain::Chain;
+use crate::{chain::Chain, settings::BLOCK_EVENTS};
 use kymo_event::checksum;
 
 const MAGIC: u32 = u32::from_le_bytes(*b"KBLK");
@@ -91,7 +91,8 @@ impl BlockHead {
         let crc = fields.u32()?;
         let head = Self::read_fields(fields)?;
         let covered = bytes.get(8..head.head_len())?;
-        (checksum(covered) == crc).then_some((head, &bytes[BLOCK_HEAD..head.head_len()]))
+        let good = checksum(covered) == crc && is_block(head.first, head.count, head.offset, head.bytes);
+        good.then_some((head, &bytes[BLOCK_HEAD..head.head_len()]))
     }
 
     fn read_fields(mut fields: Fields<'_>) -> Option<Self> {
@@ -142,6 +143,13 @@ impl BlockHead {
     }
 }
 
+/// Whether a block can have these numbers, so that whoever adds them up gets no others.
+fn is_block(first: u64, count: u32, offset: u64, bytes: u64) -> bool {
+    (1..=BLOCK_EVENTS).contains(&u64::from(count))
+        && first.checked_add(u64::from(count)).is_some()
+        && offset.checked_add(bytes).is_some()
+}
+
 /// Where a block is and which times it covers: a row of the table over all blocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct BlockEntry {
@@ -181,9 +189,10 @@ impl BlockEntry {
         out.put_i64(self.time_max);
     }
 
+    /// `None` also where these are the numbers of no block.
     pub(crate) fn read(bytes: &[u8]) -> Option<Self> {
         let mut fields = Fields(bytes);
-        Some(Self {
+        let entry = Self {
             record: fields.u64()?,
             head_len: fields.u32()?,
             count: fields.u32()?,
@@ -192,6 +201,52 @@ impl BlockEntry {
             bytes: fields.u64()?,
             time_min: fields.i64()?,
             time_max: fields.i64()?,
-        })
+        };
+        let ends = entry.record.checked_add(u64::from(entry.head_len)).is_some()
+            && is_block(entry.first, entry.count, entry.offset, entry.bytes);
+        ends.then_some(entry)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_that_no_block_can_have_are_no_entry() {
+        let good = BlockEntry {
+            record: 64,
+            head_len: 200,
+            count: 1024,
+            first: 1,
+            offset: 0,
+            bytes: 400,
+            time_min: 0,
+            time_max: 0,
+        };
+        let read = |entry: BlockEntry| {
+            let mut bytes = Vec::new();
+            entry.write(&mut bytes);
+            BlockEntry::read(&bytes)
+        };
+        assert_eq!(read(good), Some(good));
+        for bad in [
+            BlockEntry { count: 0, ..good },
+            BlockEntry { count: 1025, ..good },
+            BlockEntry {
+                first: u64::MAX,
+                ..good
+            },
+            BlockEntry {
+                offset: u64::MAX,
+                ..good
+            },
+            BlockEntry {
+                record: u64::MAX,
+                ..good
+            },
+        ] {
+            assert_eq!(read(bad), None, "{bad:?}");
+        }
     }
 }

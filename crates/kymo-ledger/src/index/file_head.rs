@@ -37,7 +37,8 @@ impl FileHead {
         let mut fields = Fields(body);
         (fields.array()? == *MAGIC).then_some(())?;
         Some(Self {
-            first: fields.u64()?,
+            // Seqs begin at 1.
+            first: fields.u64().filter(|first| *first > 0)?,
             chain: Chain(fields.array()?),
         })
     }

@@ -23,6 +23,9 @@ use crate::{
     settings::BLOCK_EVENTS,
 };
 
+// Columns of a block are smaller.
+const LARGE: usize = 1 << 20;
+
 /// Where an index is.
 pub(crate) enum IndexBytes {
     /// In its file.
@@ -36,6 +39,10 @@ impl IndexBytes {
     pub(crate) fn read(&self, offset: u64, bytes: usize) -> io::Result<Option<Vec<u8>>> {
         match self {
             Self::File(file) => {
+                // What is large is asked for by a table alone, and room is made only for what is there.
+                if bytes > LARGE && file.len()?.saturating_sub(offset) < bytes as u64 {
+                    return Ok(None);
+                }
                 let mut read = Vec::new();
                 let got = disk::read_full(&**file, &mut read, offset, bytes)?;
                 Ok((got == bytes).then_some(read))

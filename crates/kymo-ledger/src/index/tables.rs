@@ -88,11 +88,13 @@ impl SegmentSummary {
 }
 
 fn table(fields: &mut Fields<'_>) -> Option<Table> {
-    Some(Table {
+    let table = Table {
         offset: fields.u64()?,
         bytes: fields.u32()?,
         crc: fields.u32()?,
-    })
+    };
+    table.offset.checked_add(u64::from(table.bytes))?;
+    Some(table)
 }
 
 /// Makes the tables and the trailer that go behind `records`: an index file with a head and all block records.

@@ -159,6 +159,14 @@ impl FaultyDisk {
         }
     }
 
+    /// Puts a file there, durably, as if it had always been.
+    pub fn put(&self, path: &Path, bytes: Vec<u8>) {
+        let file = File::new(Mutex::new(Content::durable(bytes)));
+        let mut state = self.state.lock();
+        state.names.insert(path.to_owned(), file.clone());
+        state.durable.insert(path.to_owned(), file);
+    }
+
     /// All files there are.
     #[must_use]
     pub fn files(&self) -> Vec<PathBuf> {
