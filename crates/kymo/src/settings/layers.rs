@@ -130,8 +130,10 @@ impl Layers {
                 path: path.to_owned(),
                 line: line_of(byte),
             };
-            let value = at(&table, &key).expect("both parses see the same keys").clone();
-            self.set(&key, value, origin)?;
+            match at(&table, &key) {
+                Some(value) => self.set(&key, value.clone(), origin)?,
+                None => return Err(unknown(&key, &origin)),
+            }
         }
         Ok(())
     }
@@ -254,10 +256,14 @@ fn at<'a>(table: &'a Table, key: &str) -> Option<&'a Value> {
 /// refused by name.
 fn places_of(prefix: &str, table: &DeTable<'_>, places: &mut Vec<(String, usize)>) {
     for (name, value) in table {
-        let key = if prefix.is_empty() {
-            name.get_ref().to_string()
-        } else {
-            format!("{prefix}.{}", name.get_ref())
+        // A dot inside a name divides nothing: such a name is none of ours, and stays in its quotes.
+        let word = match name.get_ref() {
+            word if word.contains('.') => format!("\"{word}\""),
+            word => word.to_string(),
+        };
+        let key = match prefix {
+            "" => word,
+            prefix => format!("{prefix}.{word}"),
         };
         match value.get_ref().as_table() {
             Some(inner) if is_section(&key) || !inner.is_empty() => places_of(&key, inner, places),
@@ -311,6 +317,18 @@ mod tests {
         );
         let failure = with_file("[server.tls]\n").expect_err("unknown");
         assert!(failure.message.contains("server.tls"), "{}", failure.message);
+    }
+
+    #[test]
+    fn a_name_with_a_dot_in_quotes_is_unknown_even_where_it_looks_like_a_setting() {
+        for text in [
+            "\"hub.ids_max\" = 5\n",
+            "[hub]\n\"a.b\" = 5\n",
+            "\"hub.ids_max\" = 5\n[hub]\nids_max = 7\n",
+        ] {
+            let failure = with_file(text).expect_err("unknown");
+            assert_eq!(failure.code.as_deref(), Some("invalid_parameter"), "{text}");
+        }
     }
 
     #[test]
