@@ -1,9 +1,10 @@
-//! The commands of this workspace: `cargo xtask up | test | bench | tidy`.
+//! The commands of this workspace: `cargo xtask up | test | bench | fuzz | tidy`.
 //!
 //! Each does all the set-up it needs and says what it is doing. What the product does is in `crates/`; this is only
 //! how it is built, tried and kept tidy.
 
 mod bench;
+mod fuzz;
 mod setup;
 mod steps;
 mod test;
@@ -21,6 +22,7 @@ Usage: cargo xtask <COMMAND> [ARGS]
   test [STEP…]   every check: format, clippy, tidy, unit and integration tests, web tests, browser tests
                  with names of steps: only those (see `cargo xtask test --list`)
   bench [ARGS]   measure the release binary: batch ingest, single events, fan-out, replay (--quick, --help)
+  fuzz [TARGET…] feed the fuzz targets any bytes (--seconds N, --keep, --help)
   tidy           the house rules: crate directions, module docs, lists
 ";
 
@@ -32,6 +34,7 @@ fn main() -> ExitCode {
         "up" => up::run(&rest),
         "test" => test::run(&rest),
         "bench" => bench::run(&rest),
+        "fuzz" => fuzz::run(&rest),
         "tidy" => tidy::run(),
         "" | "help" | "-h" | "--help" => {
             steps::say(HELP.trim_end());

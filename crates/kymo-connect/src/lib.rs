@@ -4,6 +4,8 @@
 //! listens nor HTTP. `kymo-hub` is behind the outlet in the same process, a server elsewhere is behind the program's.
 
 mod clock;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod git;
 mod outlet;
 mod spool;

@@ -13,6 +13,8 @@ mod docs;
 mod encoders;
 mod error;
 mod events;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod gate;
 mod health;
 mod inflate;

@@ -44,6 +44,16 @@ const PLACES: &[Place] = &[
         ],
     },
     Place {
+        name: "kymo-fuzz",
+        below: &[
+            "kymo-event",
+            "kymo-ledger",
+            "kymo-hub",
+            "kymo-connect",
+            "kymo-server",
+        ],
+    },
+    Place {
         name: "kymo-bench",
         below: &["kymo-event", "kymo-ledger"],
     },
@@ -57,7 +67,7 @@ const PLACES: &[Place] = &[
 const KNOWLEDGE: &[(&str, &[&str])] = &[
     ("axum", &["kymo-server"]),
     ("hyper", &["kymo-server"]),
-    ("clap", &["kymo", "kymo-bench"]),
+    ("clap", &["kymo", "kymo-bench", "kymo-fuzz"]),
     ("anstream", &["kymo"]),
     ("indicatif", &["kymo"]),
     ("notify", &["kymo-connect"]),

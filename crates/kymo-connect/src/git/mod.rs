@@ -5,6 +5,8 @@
 //! files in the work tree: those are `watch`'s.
 
 mod changes;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod places;
 mod program;
 mod reflog;

@@ -12,6 +12,8 @@
 //! removing repeats nothing. What cannot be read or is refused is kept in `<data>/quarantine/` and reported.
 
 mod claims;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod taking;
 mod writer;
 

@@ -88,7 +88,7 @@ fn left_for_later(path: &Path, error: &io::Error) {
 }
 
 /// A claimed file on its way in.
-struct Taking {
+pub(super) struct Taking {
     path: PathBuf,
     /// Unique for ever: ids of lines without one are made of it.
     name: String,
@@ -110,15 +110,15 @@ struct Kept {
 }
 
 /// A line as read: where it is, and the event or why there is none.
-struct Line {
-    number: u64,
-    at: u64,
-    bytes: u64,
-    event: Result<Event<'static>, Refused>,
+pub(super) struct Line {
+    pub(super) number: u64,
+    pub(super) at: u64,
+    pub(super) bytes: u64,
+    pub(super) event: Result<Event<'static>, Refused>,
 }
 
 impl Taking {
-    fn open(path: &Path, spool: &Path) -> io::Result<Option<Self>> {
+    pub(super) fn open(path: &Path, spool: &Path) -> io::Result<Option<Self>> {
         let file = File::options().read(true).write(true).open(path)?;
         match file.try_lock() {
             Ok(()) => {}
@@ -198,7 +198,7 @@ impl Taking {
     }
 
     /// Some lines, blank ones left out, and whether they were the last.
-    fn read_batch(&mut self, last: bool) -> io::Result<(Vec<Line>, bool)> {
+    pub(super) fn read_batch(&mut self, last: bool) -> io::Result<(Vec<Line>, bool)> {
         let (mut lines, mut bytes) = (Vec::new(), 0);
         while lines.len() < BATCH_EVENTS && bytes < BATCH_BYTES {
             let Some((text, at, length)) = self.read_line(last)? else {

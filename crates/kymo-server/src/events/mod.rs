@@ -1,6 +1,6 @@
 //! Events over plain HTTP: POST stores, GET reads the past.
 mod emit;
-mod form;
+pub(crate) mod form;
 mod history;
 
 pub(crate) use emit::{EMIT_PARAMETERS, admit, emit};

@@ -5,6 +5,8 @@
 mod close;
 mod feeds;
 pub(crate) mod frame;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod handshake;
 mod inbox;
 mod liveness;
