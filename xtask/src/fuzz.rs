@@ -20,11 +20,13 @@ Run the fuzz targets
 
 Usage: cargo xtask fuzz [TARGET…] [--seconds N] [--keep]
        cargo xtask fuzz TARGET FILE
+       cargo xtask fuzz --smoke
 
   TARGET…        these targets; all where none is named (fuzz/fuzz_targets lists them)
   --seconds N    for so long each [default: 60]
   --keep         add to the corpus in the repository what reaches code that it does not reach yet
-  FILE           run one input, such as one that crashed";
+  FILE           run one input, such as one that crashed
+  --smoke        all targets for two seconds each, with chance that repeats";
 
 /// Seconds for each target in `cargo xtask test`.
 const SMOKE_S: u64 = 2;
@@ -54,13 +56,16 @@ pub(crate) fn run(args: &[String]) -> Outcome {
         build()?;
         return check(command(&program(target).to_string_lossy(), &[file]));
     }
+    if args.iter().any(|arg| arg == "--smoke") {
+        return smoke();
+    }
     let plan = plan(args)?;
     build()?;
     fuzz(&plan)
 }
 
 /// A little of everything, the same every time.
-pub(crate) fn smoke() -> Outcome {
+fn smoke() -> Outcome {
     if !cfg!(unix) {
         say("left out: the fuzzing engine is built on Linux and macOS");
         return Ok(());
