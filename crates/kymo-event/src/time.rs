@@ -133,8 +133,8 @@ impl Rfc3339 {
         let Some((head, rest)) = text.as_bytes().split_first_chunk::<19>() else {
             return Err(error("write it like 2026-02-14T19:01:23.457102Z"));
         };
-        let between = (head[4], head[7], head[10] | 0x20, head[13], head[16]);
-        if !matches!(between, (b'-', b'-', b't' | b' ', b':', b':')) {
+        let between = (head[4], head[7], head[10], head[13], head[16]);
+        if !matches!(between, (b'-', b'-', b'T' | b't' | b' ', b':', b':')) {
             return Err(error("write it like 2026-02-14T19:01:23.457102Z"));
         }
         let mut digits = Digits::default();
