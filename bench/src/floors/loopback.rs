@@ -17,7 +17,10 @@ use crate::{
 };
 
 /// Events of a frame.
-const FRAME: u64 = 100;
+const FRAME: u64 = 1_000;
+
+/// Threads that read, as in the work that this is the floor of.
+const THREADS: usize = 2;
 
 /// Clients that ask.
 const CLIENTS: usize = 64;
@@ -34,15 +37,16 @@ pub(crate) fn burst(scale: &Scale) -> Outcome<Figures> {
         .map(|socket| Link::new(socket, Box::new(Deaf), Vec::new()));
     let readers = far.into_iter().map(frames::listen);
     let mut drive = Drive::new(writers.collect::<Outcome<_>>()?)?;
-    let readers = Readers::start(readers.collect::<Outcome<_>>()?, 1, frames * FRAME)?;
+    let readers = Readers::start(readers.collect::<Outcome<_>>()?, THREADS, frames * FRAME)?;
+    let frame = |number| frames::of_events(number * FRAME + 1, &events::events(0, FRAME)).into();
+    let encoded: Vec<Arc<[u8]>> = (0..frames).map(frame).collect();
     let begun = Instant::now();
-    for number in 0..frames {
-        let frame: Arc<[u8]> = frames::of_events(number * FRAME + 1, &events::events(0, FRAME)).into();
+    for frame in &encoded {
         for link in &mut drive.links {
-            link.send(&frame)?;
+            link.send(frame)?;
         }
-        drive.until(Link::is_flushed)?;
     }
+    drive.until(Link::is_flushed)?;
     readers.join()?;
     let deliveries = frames * FRAME * scale.burst_readers as u64;
     let seconds = begun.elapsed().as_secs_f64();
