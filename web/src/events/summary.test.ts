@@ -52,6 +52,7 @@ describe("a summary says", () => {
       { folder: "/p", directories: 3, files: 9, git: { branch: "main" } },
       "watching /p 3 directories, 9 files on main",
     ],
+    ["watch.started", { folder: "/p", directories: 1, files: 1 }, "watching /p 1 directory, 1 file"],
     ["watch.limited", { folder: "/p", message: "too many folders" }, "too many folders /p"],
     ["PreToolUse", { tool_name: "Bash", tool_input: { command: "ls" } }, "Bash ls"],
     ["tool_started", { tool: "Read", tool_input: { file_path: "a.rs" } }, "Read a.rs"],

@@ -116,12 +116,15 @@ function writeExit(data: Fields): Part[] | null {
 
 function writeWatch(data: Fields, event: LedgerEvent): Part[] | null {
   const isStart = foldName(event.type).endsWith("started");
-  const counts = ["directories", "files"].filter((key) => typeof data[key] === "number");
+  const counts = [
+    counted(data.directories, "directory", "directories"),
+    counted(data.files, "file", "files"),
+  ];
   const git = isFields(data.git) && typeof data.git.branch === "string" ? dim(`on ${data.git.branch}`) : null;
   return say(
     plain(isStart ? "watching" : "still watching"),
     path(data.folder),
-    dim(counts.map((key) => `${data[key]} ${key}`).join(", ")),
+    dim(counts.filter((count) => count !== null).join(", ")),
     isStart ? git : null,
   );
 }
@@ -189,6 +192,10 @@ function changes(data: Fields): (Part | null)[] {
     added !== null && added !== "0" ? part("plus")(`+${added}`) : null,
     removed !== null && removed !== "0" ? part("minus")(`−${removed}`) : null,
   ];
+}
+
+function counted(count: Json | undefined, one: string, many: string): string | null {
+  return typeof count === "number" ? `${count} ${count === 1 ? one : many}` : null;
 }
 
 function shown(value: Json): string {
