@@ -2,6 +2,7 @@
 
 pub(crate) mod batches;
 mod burst;
+mod crowd;
 mod idle;
 mod memory;
 mod once;

@@ -1,6 +1,6 @@
 //! Works of the first pass only: they take long, or repeat themselves, or have no bar to reach.
 
-use super::{Who, Work, idle, memory, past, soak, start, together, unusual};
+use super::{Who, Work, crowd, idle, memory, past, soak, start, together, unusual};
 use crate::{
     bars::{Bar, Limit},
     contestants::REDIS_ALWAYS,
@@ -72,6 +72,22 @@ pub(super) static ONCE: &[Work] = &[
         bars: &[Bar::new("each", Limit::Below(20.0))],
         who: ALONE,
         run: idle::events,
+        floor: None,
+    },
+    Work {
+        key: "crowd",
+        title: "64 clients that await acks and one reader, alone and beside 10,000 idle readers with one filter",
+        bars: &[],
+        who: ALONE,
+        run: crowd::alike,
+        floor: None,
+    },
+    Work {
+        key: "crowd-filters",
+        title: "the same, each idle reader with a filter of its own",
+        bars: &[],
+        who: ALONE,
+        run: crowd::each_their_own,
         floor: None,
     },
     Work {

@@ -106,7 +106,7 @@ impl Hub {
             head,
             first: hub.ledger.first().get(),
             ledger_bytes: hub.ledger.size_bytes(),
-            readers: hub.readers.infos(head),
+            readers: hub.readers.infos(head, hub.wake.looked()),
             ring_bytes: hub.ring.bytes(),
             ..hub.numbers.snapshot()
         }
@@ -127,6 +127,7 @@ impl Hub {
         hub.tasks.close();
         hub.tasks.wait().await;
         hub.ring.close();
+        hub.wake.everyone();
         let ledger = hub.ledger.clone();
         if let Err(error) = tokio::task::spawn_blocking(move || ledger.close()).await {
             tracing::error!(%error, "closing the ledger failed");

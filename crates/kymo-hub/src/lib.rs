@@ -16,6 +16,7 @@ mod housekeeping;
 mod hub;
 mod ids;
 mod intake;
+mod lull;
 mod notes;
 mod notices;
 mod principal;

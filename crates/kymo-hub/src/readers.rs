@@ -8,7 +8,10 @@ use std::{
     },
 };
 
+use kymo_event::Seq;
 use parking_lot::Mutex;
+
+use crate::lull::Lull;
 
 /// A reader and how far it is.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
@@ -36,16 +39,36 @@ pub(crate) struct ReaderStatus {
     filter: Box<str>,
     cursor: AtomicU64,
     live: AtomicBool,
+    /// Where it waits, or waited last.
+    lull: Mutex<Option<Arc<Lull>>>,
 }
 
 impl ReaderStatus {
+    /// Where it is in the order of all readers there ever were; begins anew after billions.
+    pub(crate) fn turn(&self) -> u32 {
+        #[expect(clippy::cast_possible_truncation, reason = "a turn in a circle")]
+        let turn = self.number as u32;
+        turn
+    }
+
+    /// It has been given everything there is, and waits in `lull` from now on.
+    pub(crate) fn waits(&self, lull: Arc<Lull>) {
+        *self.lull.lock() = Some(lull);
+    }
+
+    /// The first seq that may be for it after its lull; see [`Lull::passed`].
+    pub(crate) fn passed(&self, looked: Seq) -> Option<Seq> {
+        self.lull.lock().as_ref().map(|lull| lull.passed(looked))
+    }
+
     pub(crate) fn set(&self, cursor: u64, live: bool) {
         self.cursor.store(cursor, Relaxed);
         self.live.store(live, Relaxed);
     }
 
-    fn info(&self, head: u64) -> ReaderInfo {
-        let cursor = self.cursor.load(Relaxed);
+    fn info(&self, head: u64, looked: Seq) -> ReaderInfo {
+        let passed = self.passed(looked).map_or(0, |next| next.get() - 1);
+        let cursor = self.cursor.load(Relaxed).max(passed);
         ReaderInfo {
             feed: self.feed,
             principal: self.principal.to_string(),
@@ -83,6 +106,7 @@ impl Readers {
             filter: filter.into(),
             cursor: AtomicU64::new(cursor),
             live: AtomicBool::new(false),
+            lull: Mutex::new(None),
         });
         self.open.lock().insert(status.number, Arc::clone(&status));
         status
@@ -92,10 +116,10 @@ impl Readers {
         self.open.lock().remove(&status.number);
     }
 
-    /// Everyone, longest there first.
-    pub(crate) fn infos(&self, head: u64) -> Vec<ReaderInfo> {
+    /// Everyone, longest there first; `looked` was drawn before.
+    pub(crate) fn infos(&self, head: u64, looked: Seq) -> Vec<ReaderInfo> {
         let mut open: Vec<_> = self.open.lock().values().cloned().collect();
         open.sort_unstable_by_key(|status| status.number);
-        open.iter().map(|status| status.info(head)).collect()
+        open.iter().map(|status| status.info(head, looked)).collect()
     }
 }

@@ -14,11 +14,12 @@ use kymo_event::Seq;
 use kymo_ledger::Lines;
 use parking_lot::Mutex;
 
-use crate::{feeds::Feed, frames::Frame, subscription::Horizon, wake::Wake};
+use crate::{feeds::Feed, frames::Frame, subscription::Horizon};
 
 mod chunks;
 
-use chunks::{Chunk, Held};
+pub(crate) use chunks::Chunk;
+use chunks::Held;
 
 /// Runs of so many chunks, beginning at a multiple of it, may become one frame.
 const RUNS: [usize; 2] = [64, 8];
@@ -32,7 +33,6 @@ pub(crate) struct Ring {
     first: AtomicU64,
     end: AtomicU64,
     closing: AtomicBool,
-    pub(crate) wake: Wake,
 }
 
 impl Ring {
@@ -45,11 +45,10 @@ impl Ring {
             first: AtomicU64::new(end.get()),
             end: AtomicU64::new(end.get()),
             closing: AtomicBool::new(false),
-            wake: Wake::default(),
         }
     }
 
-    /// Takes a durable group and wakes who waits for it. Called by the writer's thread, in seq order.
+    /// Takes a durable group. Called by the writer's thread, in seq order.
     pub(crate) fn push(&self, lines: &Lines) {
         if lines.is_empty() {
             return;
@@ -61,14 +60,11 @@ impl Ring {
         let end = lines.last().next();
         self.trim(&mut held, end);
         self.end.store(end.get(), SeqCst);
-        drop(held);
-        self.wake.wake();
     }
 
     /// Nothing follows what was pushed.
     pub(crate) fn close(&self) {
         self.closing.store(true, SeqCst);
-        self.wake.wake_all();
     }
 
     pub(crate) fn horizon(&self) -> Horizon {
@@ -86,6 +82,16 @@ impl Ring {
     pub(crate) fn bytes(&self) -> usize {
         let held = self.held.lock();
         held.line_bytes + held.frame_bytes
+    }
+
+    /// The chunks with what was pushed from `from` up to `end`; `None` when the ring has moved on.
+    pub(crate) fn between(&self, from: Seq, end: Seq) -> Option<Vec<Arc<Chunk>>> {
+        let held = self.held.lock();
+        if from < end && held.chunks.front().is_none_or(|chunk| from < chunk.first()) {
+            return None;
+        }
+        let chunks = held.chunks.range(held.index_of(from).min(held.chunks.len())..);
+        Some(chunks.take_while(|chunk| chunk.first() < end).cloned().collect())
     }
 
     /// Looks at one line, if the ring holds it.

@@ -20,6 +20,7 @@ use crate::{
     rates::Rates,
     readers::Readers,
     ring::Ring,
+    wake::Wake,
 };
 
 /// What all rooms share.
@@ -32,7 +33,8 @@ pub(crate) struct Shared {
     pub(crate) ids_loaded: Loaded,
     pub(crate) rates: Arc<Rates>,
     pub(crate) ring: Arc<Ring>,
-    pub(crate) feeds: Feeds,
+    pub(crate) feeds: Arc<Feeds>,
+    pub(crate) wake: Arc<Wake>,
     pub(crate) readers: Readers,
     pub(crate) catchup: Arc<CatchUp>,
     pub(crate) numbers: Arc<Numbers>,
@@ -64,8 +66,13 @@ impl Shared {
     pub(crate) fn new(settings: HubSettings, ledger: Ledger, clock: Clock) -> Self {
         let end = ledger.head().map_or(Seq::FIRST, Seq::next);
         let ring = Arc::new(Ring::new(settings.ring_bytes_max, settings.frame_bytes_max, end));
-        let pushed = Arc::clone(&ring);
-        ledger.on_commit(Box::new(move |lines| pushed.push(lines)));
+        let feeds = Arc::new(Feeds::default());
+        let wake = Arc::new(Wake::new(Arc::clone(&ring), Arc::clone(&feeds)));
+        let (pushed, woken) = (Arc::clone(&ring), Arc::clone(&wake));
+        ledger.on_commit(Box::new(move |lines| {
+            pushed.push(lines);
+            woken.committed();
+        }));
         let ids = Arc::new(Ids::new(settings.ids_max));
         let ids_loaded = load_ids(&ids, &ledger, settings.ids_max);
         Self {
@@ -74,7 +81,8 @@ impl Shared {
             ids_loaded,
             rates: Arc::new(Rates::new(settings.rate_per_source)),
             ring,
-            feeds: Feeds::default(),
+            feeds,
+            wake,
             readers: Readers::default(),
             catchup: Arc::new(CatchUp::new(&settings, ledger.clone())),
             numbers: Arc::new(Numbers::new(clock.clone())),
@@ -96,10 +104,10 @@ impl Shared {
             clock: self.clock.clone(),
         };
         self.tasks.spawn(writer.run(self.stop.clone()));
-        let ring = Arc::clone(&self.ring);
+        let wake = Arc::clone(&self.wake);
         let stop = self.stop.clone();
         self.tasks
-            .spawn(async move { stop.run_until_cancelled(ring.wake.pump()).await });
+            .spawn(async move { stop.run_until_cancelled(wake.look_on()).await });
         let rates = Arc::clone(&self.rates);
         let work = housekeeping::run(self.ledger.clone(), rates, Arc::clone(&self.notes));
         let stop = self.stop.clone();

@@ -15,7 +15,7 @@ use crate::{
     subscription::{Horizon, Step, Subscription},
 };
 
-/// A reader whose filter matches nothing is told its cursor after this long at the latest.
+/// A reader whose filter matches nothing is told its cursor after this long at the latest, unless very many wait.
 const CURSOR_EVERY: Duration = Duration::from_secs(1);
 /// After a failed read the next one waits this long.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
@@ -90,10 +90,18 @@ impl Subscriber {
 
     /// What comes next if it is there already: lets a door feed while there is work and flush when there is none.
     pub fn try_next(&mut self) -> Option<Delivery> {
-        let delivery = self.ready();
+        let delivery = self.pass_lull().or_else(|| self.ready());
         let cursor = self.subscription.cursor().map_or(0, Seq::get);
         self.status.set(cursor, self.subscription.is_live());
         delivery
+    }
+
+    /// Passes what was looked at for it while it waited.
+    fn pass_lull(&mut self) -> Option<Delivery> {
+        let passed = self.status.passed(self.hub.wake.looked())?;
+        let to = passed.prev().filter(|to| *to >= self.subscription.next())?;
+        let told = self.subscription.pass(to, 0)?;
+        Some(self.cursor_frame(told))
     }
 
     fn ready(&mut self) -> Option<Delivery> {
@@ -161,8 +169,7 @@ impl Subscriber {
             }
             (Some(cursor), None) => Some(self.cursor_frame(cursor)),
             (None, _) => {
-                self.remind_at
-                    .get_or_insert_with(|| Instant::now() + CURSOR_EVERY);
+                self.remind_later();
                 None
             }
         }
@@ -175,6 +182,11 @@ impl Subscriber {
             cursor,
             events: 0,
         }
+    }
+
+    fn remind_later(&mut self) -> Instant {
+        let reminder = || self.hub.wake.reminder(CURSOR_EVERY, self.status.turn());
+        *self.remind_at.get_or_insert_with(|| Instant::now() + reminder())
     }
 
     /// The cursor, when it is time to tell it.
@@ -202,17 +214,24 @@ impl Subscriber {
         self.pipeline.arrive().await;
     }
 
-    async fn sleep(&self) {
-        let ring = &self.hub.ring;
-        let next = self.subscription.next();
-        let woken = ring.wake.sleep_unless(|| {
-            let horizon = ring.horizon();
-            next < horizon.end || horizon.closing || !self.subscription.is_live()
-        });
-        match self.remind_at {
-            None => woken.await,
+    /// Waits for what may be its own, or until its cursor is due.
+    async fn sleep(&mut self) {
+        // What everything is for learns its cursor from frames.
+        let remind_at = (!self.feed.filter.is_all()).then(|| self.remind_later());
+        let _waiting = self.hub.wake.wait();
+        let lull = self.feed.lull();
+        let bell = lull.bell();
+        // Asked once it would be woken, so that nothing that happens in between is missed.
+        let horizon = self.hub.ring.horizon();
+        let is_at_end = self.subscription.is_live() && self.subscription.next() >= horizon.end;
+        if lull.is_over() || horizon.closing || !is_at_end {
+            return;
+        }
+        self.status.waits(Arc::clone(&lull));
+        match remind_at {
+            None => bell.await,
             Some(at) => {
-                let _ = tokio::time::timeout_at(at, woken).await;
+                let _ = tokio::time::timeout_at(at, bell).await;
             }
         }
     }

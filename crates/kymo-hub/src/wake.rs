@@ -1,68 +1,110 @@
-//! Wakes readers that wait at the head.
+//! Wakes readers that wait at the head, and of many only those for whom there is something.
 //!
-//! The writer's thread calls [`Wake::wake`] after each group. Few sleepers are woken there and then, because that is
-//! quickest for them; many are woken by a task, because the writer has better things to do.
+//! After each group the writer's thread calls [`Wake::committed`]. A few who wait are woken there and then, because that
+//! is quickest for them. Of many nearly all may wait for something else, and waking one costs more than looking at an
+//! event: then a task looks at what came, once for all, and ends the lulls of the feeds that it may be for.
 
-use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, AtomicUsize, Ordering::SeqCst},
+    },
+    time::Duration,
+};
 
+use kymo_event::Seq;
 use tokio::sync::Notify;
 
-/// Above this many sleepers the writer's thread leaves the waking to [`Wake::pump`].
-const WOKEN_BY_WRITER_MAX: usize = 64;
+use crate::{feeds::Feeds, ring::Ring};
 
-#[derive(Debug, Default)]
+/// Above this many who wait, or feeds, the writer's thread leaves the waking to [`Wake::look_on`].
+const WOKEN_BY_WRITER_MAX: usize = 64;
+/// Looking whether an event is for a feed is worth it so often for each who waits; then waking all is cheaper.
+const LOOKS_EACH: usize = 32;
+/// All who wait are together told their cursors this often.
+const REMINDED_EVERY: Duration = Duration::from_millis(2);
+/// 2^32 divided by the golden ratio: its multiples divide a circle evenly, however many there are.
+const STEP: u32 = 0x9e37_79b9;
+
+/// See the module.
 pub(crate) struct Wake {
-    sleepers: AtomicUsize,
-    bell: Notify,
+    ring: Arc<Ring>,
+    feeds: Arc<Feeds>,
+    waiting: AtomicUsize,
+    /// Everything before was looked at: what is for the feeds of lulls that go on is behind.
+    looked: AtomicU64,
     many: Notify,
 }
 
 impl Wake {
-    /// Something changed that sleepers wait for; call after it can be seen.
-    pub(crate) fn wake(&self) {
-        match self.sleepers.load(SeqCst) {
+    pub(crate) fn new(ring: Arc<Ring>, feeds: Arc<Feeds>) -> Self {
+        Self {
+            looked: AtomicU64::new(ring.horizon().end.get()),
+            ring,
+            feeds,
+            waiting: AtomicUsize::new(0),
+            many: Notify::new(),
+        }
+    }
+
+    /// The ring was given something; called by the writer's thread.
+    pub(crate) fn committed(&self) {
+        match self.waiting.load(SeqCst) {
             0 => {}
-            1..=WOKEN_BY_WRITER_MAX => self.bell.notify_waiters(),
+            1..=WOKEN_BY_WRITER_MAX if self.feeds.wake_few(WOKEN_BY_WRITER_MAX, self.looked()) => {}
             _ => self.many.notify_one(),
         }
     }
 
-    /// Sleeps until the next wake, unless `ready` says there is something already. `ready` is asked once the sleeper
-    /// is on the list, so nothing that happens in between is missed.
-    pub(crate) async fn sleep_unless(&self, ready: impl FnOnce() -> bool) {
-        let _counted = Counted::new(&self.sleepers);
-        let bell = self.bell.notified();
-        tokio::pin!(bell);
-        bell.as_mut().enable();
-        if !ready() {
-            bell.await;
+    /// Looks on behalf of many, for as long as it is polled.
+    pub(crate) async fn look_on(&self) {
+        loop {
+            self.many.notified().await;
+            self.look();
         }
     }
 
-    /// Wakes many sleepers on behalf of the writer, for as long as it is polled.
-    pub(crate) async fn pump(&self) {
-        loop {
-            self.many.notified().await;
-            self.bell.notify_waiters();
+    fn look(&self) {
+        let (from, end) = (self.looked(), self.ring.horizon().end);
+        let budget = LOOKS_EACH * self.waiting.load(SeqCst);
+        // Who begins to wait from here on has passed `end`, so their lull need not be looked for.
+        match self.ring.between(from, end) {
+            Some(chunks) => self.feeds.wake_those_for(&chunks, from, budget),
+            None => self.feeds.wake_all(from),
         }
+        self.looked.store(end.get(), SeqCst);
     }
 
     /// Wakes everyone, however many.
-    pub(crate) fn wake_all(&self) {
-        self.bell.notify_waiters();
+    pub(crate) fn everyone(&self) {
+        self.feeds.wake_all(self.looked());
+    }
+
+    /// The first seq that was not looked at yet.
+    pub(crate) fn looked(&self) -> Seq {
+        Seq::new(self.looked.load(SeqCst)).expect("begins at a seq and rises")
+    }
+
+    /// Counts one who waits until the answer is dropped; to be asked before looking whether there is something already.
+    pub(crate) fn wait(&self) -> Waiting<'_> {
+        self.waiting.fetch_add(1, SeqCst);
+        Waiting(&self.waiting)
+    }
+
+    /// After which time reader `number` is told its cursor if nothing else is: within `usual` at the latest, or later
+    /// where many wait; at different times, so that they do not come all at once.
+    pub(crate) fn reminder(&self, usual: Duration, number: u32) -> Duration {
+        let waiting = u32::try_from(self.waiting.load(SeqCst)).unwrap_or(u32::MAX);
+        let latest = usual.max(REMINDED_EVERY.saturating_mul(waiting));
+        let part = f64::from(number.wrapping_mul(STEP)) / 2_f64.powi(32);
+        latest.mul_f64((1.0 + part) / 2.0)
     }
 }
 
-struct Counted<'a>(&'a AtomicUsize);
+/// One who waits.
+pub(crate) struct Waiting<'a>(&'a AtomicUsize);
 
-impl<'a> Counted<'a> {
-    fn new(counter: &'a AtomicUsize) -> Self {
-        counter.fetch_add(1, SeqCst);
-        Self(counter)
-    }
-}
-
-impl Drop for Counted<'_> {
+impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, SeqCst);
     }

@@ -31,12 +31,14 @@ impl Random {
 /// A filter, and which events it matches.
 type Matching = (&'static str, fn(u64) -> bool);
 
-const FILTERS: [Matching; 5] = [
+const FILTERS: [Matching; 7] = [
     ("", |_| true),
     ("data.n:<1", |number| number % 97 == 0),
     ("type:even", |number| number % 2 == 0),
     ("agent:a7", |number| number % 50 == 7),
     ("type:never", |_| false),
+    ("agent:a7 OR agent:a8", |number| matches!(number % 50, 7 | 8)),
+    ("-type:even", |number| number % 2 == 1),
 ];
 
 /// The events are made by one count, so that every reader knows what each seq holds: writers take turns.
@@ -191,6 +193,16 @@ impl Checker {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn readers_and_writers_at_random_lose_and_repeat_nothing() {
+    at_random(24).await;
+}
+
+/// So many are not woken one and all, but looked on for.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_crowd_of_readers_and_writers_at_random_lose_and_repeat_nothing() {
+    at_random(160).await;
+}
+
+async fn at_random(readers: u64) {
     let seconds = std::env::var("KYMO_STRESS_SECONDS")
         .ok()
         .and_then(|text| text.parse().ok())
@@ -213,7 +225,7 @@ async fn readers_and_writers_at_random_lose_and_repeat_nothing() {
         stored: AtomicU64::new(0),
     });
     let until = Instant::now() + Duration::from_secs(seconds);
-    let checkers: Vec<_> = (0..24)
+    let checkers: Vec<_> = (0..readers)
         .map(|number| Checker {
             writers: writers.clone(),
             random: Random(seed + 1_000 + number),

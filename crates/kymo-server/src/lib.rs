@@ -28,6 +28,7 @@ mod routes;
 mod server;
 mod settings;
 mod socket;
+mod spread;
 mod status;
 mod stream;
 mod tokens;

@@ -107,7 +107,7 @@ pub(crate) static ROUTES: &[Route] = &[
         title: "Follow by server-sent events",
         about: "Past events from `from` on, then live ones, without gap or repeat. `id:` is the seq, also alone, to move \
                 the cursor over what does not match; `Last-Event-ID: n` resumes at n + 1. Besides plain messages there \
-                are the events `subscribed`, `caught_up`, `fell_behind`, `gap` and `closing`. A comment comes every 15 s.",
+                are the events `subscribed`, `caught_up`, `fell_behind`, `gap` and `closing`. A comment comes every 15 s, the first one earlier.",
         parameters: stream::PARAMETERS,
         takes: &[],
         gives: &[(200, "text/event-stream", "Lines")],

@@ -27,10 +27,10 @@ use crate::{
     error::ApiError,
     events::write_gap,
     params::{self, Parameter, Params},
-    position,
+    position, spread,
 };
 
-/// Between two comments that keep the connection open.
+/// Between two comments that keep the connection open, at most.
 const COMMENT_EVERY: Duration = Duration::from_secs(15);
 /// What clients wait before they connect again, in milliseconds: at least, and a part that differs from one to the next,
 /// so that they do not all come at once.
@@ -88,7 +88,7 @@ pub(crate) async fn follow(
         _open: app.counts.streams.enter(),
         subscriber,
         first: Some(first),
-        comment: Box::pin(sleep(COMMENT_EVERY)),
+        comment: Box::pin(sleep(spread::first(COMMENT_EVERY))),
         ends: ends(&app, &caller),
         closing: None,
         over: false,

@@ -28,7 +28,7 @@ pub(super) struct Held {
 
 /// Some lines of a group.
 #[derive(Debug)]
-pub(super) struct Chunk {
+pub(crate) struct Chunk {
     pub(super) number: u64,
     lines: Lines,
     /// Indexes in `lines`.
@@ -57,7 +57,7 @@ impl Chunk {
         self.lines.first.plus(self.range.end as u64 - 1)
     }
 
-    pub(super) fn lines_from(&self, from: Seq) -> impl ExactSizeIterator<Item = &[u8]> + Clone {
+    pub(crate) fn lines_from(&self, from: Seq) -> impl ExactSizeIterator<Item = &[u8]> + Clone {
         let skipped = from.get().saturating_sub(self.first().get());
         let start = self.range.start + usize::try_from(skipped).expect("the chunk holds the seq");
         (start..self.range.end).map(|index| self.lines.line(index))

@@ -24,6 +24,7 @@ use crate::{
     encoders::Frames,
     error::ApiError,
     events::admit,
+    spread,
 };
 
 /// How long a peer without token may take to send one.
@@ -100,7 +101,7 @@ impl Talk {
             app,
         };
         talk.expect(talk.app.closing.clone().cancelled_owned(), Happening::Closing);
-        talk.tick_later();
+        talk.expect(tokio::time::sleep(spread::first(PING_EVERY)), Happening::Tick);
         match caller {
             Some(caller) => talk.welcome(caller),
             None => talk.expect(tokio::time::sleep(AUTH_WITHIN), Happening::AuthOver),

@@ -53,12 +53,12 @@ async fn a_websocket_peer_without_a_sign_of_life_is_left_after_two_minutes_of_pi
     let server = Running::start().await;
     let mut stream = silent_websocket(&server).await;
     let (bytes, elapsed) = read_to_end(&mut stream).await;
-    assert!(about(elapsed, 120), "{elapsed:?}");
+    // It is looked for at pings, and the first of them comes early.
+    assert!((120..=140).contains(&elapsed.as_secs()), "{elapsed:?}");
     let pings = bytes.windows(2).filter(|window| window == b"\x89\x00").count();
-    assert_eq!(
-        pings,
-        5,
-        "one every twenty seconds: {:?}",
+    assert!(
+        matches!(pings, 5 | 6),
+        "one every twenty seconds: {pings} in {:?}",
         String::from_utf8_lossy(&bytes)
     );
 }
@@ -102,15 +102,15 @@ async fn a_silent_stream_gets_a_comment_every_fifteen_seconds() {
         None,
     );
     stream.write_all(head.as_bytes()).await.expect("it is taken");
-    let (mut bytes, started) = (Vec::new(), Instant::now());
+    let (mut bytes, mut last) = (Vec::new(), Instant::now());
     for comments in 1..=4 {
         while bytes.windows(2).filter(|window| window == b"\n:").count() < comments {
             assert!(stream.read_buf(&mut bytes).await.expect("the stream goes on") > 0);
         }
-        assert!(
-            about(started.elapsed(), 15 * comments as u64),
-            "{:?}",
-            started.elapsed()
-        );
+        let elapsed = last.elapsed();
+        // The first comes early, at another time for each stream.
+        let is_in_time = about(elapsed, 15) || comments == 1 && (7..=15).contains(&elapsed.as_secs());
+        assert!(is_in_time, "{elapsed:?}");
+        last = Instant::now();
     }
 }
