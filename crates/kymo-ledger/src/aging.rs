@@ -24,20 +24,15 @@ pub(crate) fn compress(core: &Core) -> io::Result<()> {
     let all = core.segments.all();
     let older = all.len().saturating_sub(1);
     for segment in &all[..older] {
-        // What is the matter with one segment is no matter of the others.
-        let summary = match segment.summary() {
-            Ok(Some(summary)) => summary,
-            Ok(None) => continue,
-            Err(error) => {
-                tracing::warn!(segment = segment.first, %error, "a segment's age could not be read");
-                continue;
-            }
+        let Some(summary) = segment.summary() else {
+            continue;
         };
         let age = core.clock.now().0.saturating_sub(summary.time_max) / 1_000_000;
         if age > i64::try_from(limit).unwrap_or(i64::MAX)
             && !segment.is_compressed()
             && let Err(error) = compress_one(core, segment)
         {
+            // What is the matter with one segment is no matter of the others.
             tracing::warn!(segment = segment.first, %error, "a segment could not be compressed");
         }
     }

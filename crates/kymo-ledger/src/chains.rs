@@ -6,7 +6,7 @@ use crate::{
     build,
     chain::Chain,
     core::Core,
-    disk::{self, Access},
+    disk,
     index::{IndexBytes, trailer},
     segment::Segment,
     segments::Segments,
@@ -22,7 +22,7 @@ pub(crate) fn before(segments: &Segments, segment: &Segment) -> io::Result<Chain
         .rev()
         .filter(|earlier| earlier.first < segment.first)
     {
-        if let Some(summary) = earlier.summary()? {
+        if let Some(summary) = earlier.summary() {
             chain = summary.chain;
             break;
         }
@@ -36,28 +36,28 @@ pub(crate) fn before(segments: &Segments, segment: &Segment) -> io::Result<Chain
 
 fn after(segment: &Segment, chain: Chain) -> io::Result<Chain> {
     let index = IndexBytes::Memory(build::index(segment, chain)?);
-    trailer(&index)?
+    trailer(&index)
         .map(|summary| summary.chain)
         .ok_or_else(|| io::Error::other("an index just made cannot be read"))
 }
 
-/// Makes the indexes of complete segments that have none, oldest first.
-pub(crate) fn complete(core: &Core) -> io::Result<()> {
-    let all = core.segments.all();
-    for segment in all.iter().filter(|segment| segment.is_complete()) {
-        if segment.summary()?.is_none() {
-            write(core, segment)?;
+/// Makes the indexes of complete segments that have none, oldest first. What is the matter with one segment is no
+/// matter of the others.
+pub(crate) fn complete(core: &Core) {
+    for segment in core.segments.all() {
+        if segment.lacks_index()
+            && let Err(error) = write(core, &segment)
+        {
+            tracing::warn!(segment = segment.first, %error, "an index could not be made from the lines");
         }
     }
-    Ok(())
 }
 
 fn write(core: &Core, segment: &Arc<Segment>) -> io::Result<()> {
     let index = build::index(segment, before(&core.segments, segment)?)?;
-    let path = segment.index_path();
-    disk::remove_if_there(&*core.disk, &path)?;
-    disk::write_full(&*core.disk.open(&path, Access::New)?, &index, 0)?;
+    // At no moment is there none: the old one may be all that knows of lines that are gone.
+    disk::replace(&*core.disk, &segment.index_path(), &index)?;
     tracing::info!(segment = segment.first, "index made from the lines");
-    segment.summary()?;
+    segment.summary();
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! The time of commit: read from the machine, held still over small steps back.
+//! The time of commit: read from the machine, held over small steps back.
 
 use kymo_event::Micros;
 
@@ -19,7 +19,7 @@ impl Clock for SystemClock {
     }
 }
 
-/// Steps back shorter than this are held: `recorded` stays where it was until the clock has caught up.
+/// Steps back shorter than this are held: `recorded` goes on by the smallest step until the clock has caught up.
 const STEP_HELD_MICROS: i64 = 1_000_000;
 
 /// Gives each group its `recorded`.
@@ -38,11 +38,10 @@ impl Stamp {
     /// The time for a group committed at `now`, and by how much the clock stepped back if that was accepted.
     pub(crate) fn at(&mut self, now: Micros) -> (Micros, Option<i64>) {
         let back = self.last.0.saturating_sub(now.0);
-        if back > 0 && back < STEP_HELD_MICROS {
-            return (self.last, None);
-        }
-        self.last = now;
-        (now, (back > 0).then_some(back))
+        let held = (0..STEP_HELD_MICROS).contains(&back);
+        // No two groups in a row have the same time: recovery tells them apart by it.
+        self.last = if held { Micros(self.last.0 + 1) } else { now };
+        (self.last, (back > 0 && !held).then_some(back))
     }
 }
 
@@ -53,8 +52,9 @@ mod tests {
     #[test]
     fn a_step_back_under_a_second_is_held() {
         let mut stamp = Stamp::after(Some(Micros(5_000_000)));
-        assert_eq!(stamp.at(Micros(4_000_001)), (Micros(5_000_000), None));
-        assert_eq!(stamp.at(Micros(5_000_001)), (Micros(5_000_001), None));
+        assert_eq!(stamp.at(Micros(4_000_002)), (Micros(5_000_001), None));
+        assert_eq!(stamp.at(Micros(5_000_001)), (Micros(5_000_002), None));
+        assert_eq!(stamp.at(Micros(5_000_003)), (Micros(5_000_003), None));
     }
 
     #[test]

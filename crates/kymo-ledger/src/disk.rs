@@ -30,6 +30,10 @@ pub trait Disk: Send + Sync + 'static {
     fn lock(&self, path: &Path) -> io::Result<Option<Box<dyn Send + Sync>>>;
     /// Whether a process has the lock of `path`; makes nothing, keeps nothing.
     fn is_locked(&self, path: &Path) -> io::Result<bool>;
+    /// Who takes locks here.
+    fn process(&self) -> u32 {
+        std::process::id()
+    }
 }
 
 /// A file of a folder.
@@ -75,6 +79,9 @@ pub(crate) fn in_memory(bytes: u64) -> usize {
     usize::try_from(bytes).unwrap_or(usize::MAX)
 }
 
+// What is read at once: a length that a damaged file claims must not cost its memory.
+const READ_BYTES_MAX: usize = 8 << 20;
+
 /// Reads `bytes` bytes from `offset`, fewer only at the end of the file.
 pub(crate) fn read_full(
     file: &dyn DiskFile,
@@ -82,10 +89,11 @@ pub(crate) fn read_full(
     offset: u64,
     bytes: usize,
 ) -> io::Result<usize> {
-    into.reserve_exact(bytes);
     let mut done = 0;
     while done < bytes {
-        match file.read_at(into, offset + done as u64, bytes - done) {
+        let want = (bytes - done).min(READ_BYTES_MAX);
+        into.reserve_exact(want);
+        match file.read_at(into, offset.saturating_add(done as u64), want) {
             Ok(0) => break,
             Ok(some) => done += some,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -109,10 +117,18 @@ pub(crate) fn write_full(file: &dyn DiskFile, bytes: &[u8], offset: u64) -> io::
     Ok(())
 }
 
+// The index of the largest segment there can be is smaller.
+const SMALL_FILE_BYTES_MAX: u64 = 1 << 30;
+
 /// The whole of a small file.
 pub(crate) fn read_all(disk: &dyn Disk, path: &Path) -> io::Result<Vec<u8>> {
     let file = disk.open(path, Access::Read)?;
-    let bytes = usize::try_from(file.len()?).map_err(io::Error::other)?;
+    let bytes = file.len()?;
+    if bytes > SMALL_FILE_BYTES_MAX {
+        let message = format!("{bytes} bytes are more than any such file has");
+        return Err(io::Error::new(io::ErrorKind::InvalidData, message));
+    }
+    let bytes = in_memory(bytes);
     let mut content = Vec::new();
     read_full(&*file, &mut content, 0, bytes)?;
     Ok(content)

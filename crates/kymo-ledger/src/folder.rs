@@ -83,7 +83,7 @@ impl Folder {
         Ok(())
     }
 
-    /// The segments of the folder, oldest first.
+    /// The segments of the folder, oldest first; the last one perhaps with nothing but its index.
     pub(crate) fn list(&self, disk: &dyn Disk) -> io::Result<Vec<SegmentFiles>> {
         let mut found = std::collections::BTreeMap::<u64, SegmentFiles>::new();
         for FileEntry { name, bytes } in disk.list(&self.ledger)? {
@@ -99,7 +99,9 @@ impl Folder {
                 _ => {}
             }
         }
-        found.retain(|_, files| files.plain.is_some() || files.compressed.is_some());
+        // An index without lines says of the last segment that it is gone; of an earlier one the next one says so.
+        let last = found.last_key_value().map(|(first, _)| *first);
+        found.retain(|first, files| files.has_lines() || Some(*first) == last);
         Ok(found.into_values().collect())
     }
 }
@@ -126,6 +128,10 @@ pub(crate) struct SegmentFiles {
 }
 
 impl SegmentFiles {
+    pub(crate) fn has_lines(&self) -> bool {
+        self.plain.is_some() || self.compressed.is_some()
+    }
+
     fn new(first: u64) -> Self {
         Self {
             first,

@@ -15,7 +15,7 @@ use crate::{
     chains,
     core::Core,
     disk::{self, Access, DiskFile},
-    index::{self, FileHead, Index, IndexBuilder, IndexBytes, Records},
+    index::{self, FileHead, Index, IndexBuilder, IndexBytes, Records, TRAILER},
     segment::Segment,
     settings::BLOCK_EVENTS,
 };
@@ -75,6 +75,13 @@ impl Feed {
         self.wake(waiting);
     }
 
+    /// Whether the indexer waits for something to do.
+    #[cfg(any(test, feature = "test-support"))]
+    pub(crate) fn is_idle(&self) -> bool {
+        let waiting = self.waiting.lock();
+        waiting.parked && !waiting.is_worth_it()
+    }
+
     fn wake(&self, mut waiting: parking_lot::MutexGuard<'_, Waiting>) {
         if waiting.is_worth_it() && std::mem::take(&mut waiting.parked) {
             drop(waiting);
@@ -101,6 +108,8 @@ pub(crate) struct Indexer {
     live: Option<Live>,
     /// First seq of the segment sealed last.
     sealed: u64,
+    /// The index sealed last; it is made durable when the ledger is closed.
+    newest: Option<Arc<dyn DiskFile>>,
     /// After a failed write: try again once the head has come this far.
     retry_at: u64,
 }
@@ -111,13 +120,14 @@ impl Indexer {
             core,
             live: None,
             sealed: 0,
+            newest: None,
             retry_at: 0,
         }
     }
 
     /// Works until the feed is closed; then everything committed is indexed.
     pub(crate) fn run(mut self) {
-        self.attempt(|indexer| chains::complete(&indexer.core));
+        chains::complete(&self.core);
         self.attempt(Self::advance);
         while let Some(fed) = self.core.feed.take() {
             if self.core.segments.head() >= self.retry_at {
@@ -125,6 +135,7 @@ impl Indexer {
             }
         }
         self.attempt(Self::advance);
+        self.attempt(Self::end);
     }
 
     fn attempt(&mut self, work: impl FnOnce(&mut Self) -> io::Result<()>) {
@@ -167,6 +178,21 @@ impl Indexer {
         }
     }
 
+    /// The ledger is closed: from now on the index says how far the last segment reached, so that what is lost of it
+    /// later can be named. When it is opened again, the index goes on behind its last whole block.
+    fn end(&mut self) -> io::Result<()> {
+        if let Some(mut live) = self.live.take().filter(|live| !live.is_behind()) {
+            self.newest = Some(live.seal()?);
+        }
+        match self.newest.take() {
+            Some(newest) => {
+                newest.sync_data()?;
+                self.core.disk.sync_dir(self.core.folder.ledger())
+            }
+            None => Ok(()),
+        }
+    }
+
     fn seal_if_complete(&mut self) -> io::Result<bool> {
         let Some(mut live) = self
             .live
@@ -174,9 +200,7 @@ impl Indexer {
         else {
             return Ok(false);
         };
-        live.builder.end();
-        live.file.filled(&mut live.builder)?;
-        live.file.seal()?;
+        self.newest = Some(live.seal()?);
         live.segment.set_growing(None);
         self.sealed = live.segment.first;
         Ok(true)
@@ -189,8 +213,8 @@ fn next_unsealed(core: &Core, sealed: u64) -> Option<Arc<Segment>> {
     let open = all
         .into_iter()
         .rev()
-        .take_while(|segment| segment.first > sealed && !matches!(segment.summary(), Ok(Some(_))));
-    open.last()
+        .take_while(|segment| segment.first > sealed && segment.summary().is_none());
+    open.filter(|segment| !segment.is_witnessed()).last()
 }
 
 /// The index of one segment in the making.
@@ -257,6 +281,14 @@ impl Live {
         self.file.filled(&mut self.builder)
     }
 
+    /// Finishes the last block and writes the tables.
+    fn seal(&mut self) -> io::Result<Arc<dyn DiskFile>> {
+        self.builder.end();
+        self.file.filled(&mut self.builder)?;
+        self.file.seal()?;
+        Ok(self.file.file.clone())
+    }
+
     fn is_behind(&self) -> bool {
         self.builder.next() <= self.segment.end().last
     }
@@ -303,9 +335,13 @@ impl IndexFile {
         let mut records = Vec::new();
         let bytes = usize::try_from(self.bytes).map_err(io::Error::other)?;
         disk::read_full(&*self.file, &mut records, 0, bytes)?;
-        let tables = index::seal(&records)?;
-        disk::write_full(&*self.file, &tables, self.bytes)?;
-        self.segment.set_index_size(self.bytes + tables.len() as u64);
+        let sealed = index::seal(&records)?;
+        let (tables, trailer) = sealed.split_at(sealed.len() - TRAILER);
+        disk::write_full(&*self.file, tables, self.bytes)?;
+        // The trailer says that all before it is whole.
+        self.file.sync_data()?;
+        disk::write_full(&*self.file, trailer, self.bytes + tables.len() as u64)?;
+        self.segment.set_index_size(self.bytes + sealed.len() as u64);
         Ok(())
     }
 }

@@ -197,10 +197,7 @@ impl Ledger {
     /// Newest `count` idempotency keys with their seqs, from the sidecars (plus the unindexed tail), oldest first.
     #[must_use]
     pub fn recent_ids(&self, count: usize) -> Vec<(IdKey, Seq)> {
-        find_ids::recent_ids(&self.core().source(), count).unwrap_or_else(|error| {
-            tracing::error!(%error, "ids could not be read; repeats of older events may be stored again");
-            Vec::new()
-        })
+        find_ids::recent_ids(&self.core().source(), count)
     }
 
     /// Seqs below `before` whose sidecar says the key may be there (confirm by reading the line), oldest first.
@@ -232,9 +229,20 @@ impl Ledger {
     /// Runs retention and compression now (the owner calls this every minute).
     pub fn maintain(&self) -> io::Result<()> {
         let core = self.core();
-        retention::retire(core)?;
-        retention::sweep(&*core.disk, &core.folder, core.segments.kept().from)?;
-        aging::compress(core)
+        // A disk that refuses one of these often needs the others most.
+        let retired = retention::retire(core);
+        let swept = retention::sweep(&*core.disk, &core.folder, core.segments.kept().from);
+        let compressed = aging::compress(core);
+        retired.and(swept).and(compressed)
+    }
+
+    /// Waits until writer and indexer have nothing left to do, so that the next fault falls where a test puts it.
+    #[cfg(any(test, feature = "test-support"))]
+    pub fn settle(&self) {
+        let core = self.core();
+        while !(core.queue.is_idle() && core.feed.is_idle()) {
+            std::thread::yield_now();
+        }
     }
 
     /// Writes what is queued, syncs, writes the sidecar, releases the lock. Blocking.
@@ -292,6 +300,19 @@ fn spawn(name: &str, data: &Path, work: impl FnOnce() + Send + 'static) -> Resul
 }
 
 fn create(disk: &dyn Disk, clock: &dyn Clock, folder: &Folder) -> Result<Identity, OpenError> {
+    // The folders before what says that there is a ledger: with a lost folder all in it is lost.
+    for above in [folder.data().parent(), Some(folder.data())]
+        .into_iter()
+        .flatten()
+    {
+        match disk.sync_dir(above) {
+            // Who may not look into the folder above has not made this one in it.
+            Err(error) if error.kind() != io::ErrorKind::PermissionDenied => {
+                return Err(OpenError::io(above)(error));
+            }
+            _ => {}
+        }
+    }
     let identity = Identity::fresh(clock.now());
     identity
         .save(disk, folder)

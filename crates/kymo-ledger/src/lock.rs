@@ -72,7 +72,7 @@ fn write_pid(disk: &dyn Disk, folder: &Folder) -> io::Result<()> {
         file => file?,
     };
     file.set_len(0)?;
-    disk::write_full(&*file, std::process::id().to_string().as_bytes(), 0)
+    disk::write_full(&*file, disk.process().to_string().as_bytes(), 0)
 }
 
 fn holder(disk: &dyn Disk, folder: &Folder) -> Option<u32> {

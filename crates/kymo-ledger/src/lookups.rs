@@ -16,11 +16,7 @@ use crate::{
 pub(crate) fn seq_at(source: &Source, time: Micros) -> Result<Seq, ReadError> {
     for segment in source.segments.all() {
         let at = || ReadError::io(segment.index_path());
-        if segment
-            .summary()
-            .map_err(at())?
-            .is_some_and(|summary| summary.time_max < time.0)
-        {
+        if segment.summary().is_some_and(|summary| summary.time_max < time.0) {
             continue;
         }
         let index = segment.index().map_err(at())?;
@@ -102,7 +98,7 @@ pub(crate) fn chain_head(segments: &Segments) -> Result<ChainHead, ReadError> {
 }
 
 fn from_last_block(segments: &Segments, segment: &Segment) -> io::Result<IndexBuilder> {
-    if let Some(summary) = segment.summary()? {
+    if let Some(summary) = segment.summary() {
         return Ok(IndexBuilder::new(
             summary.last + 1,
             summary.bytes,
@@ -119,7 +115,7 @@ fn from_last_block(segments: &Segments, segment: &Segment) -> io::Result<IndexBu
                 Names::default(),
             ));
         };
-        if let Some((head, _)) = index.head(&last)? {
+        if let Some((head, _)) = index.head(&last) {
             return Ok(IndexBuilder::new(
                 last.last() + 1,
                 last.end(),

@@ -9,12 +9,12 @@ use kymo_event::Micros;
 use crate::{
     OpenError, build,
     chain::Chain,
-    disk::{self, Access, Disk},
+    disk::{self, Access, Disk, DiskFile},
     folder::{Folder, Identity, SegmentFiles},
     group,
-    index::{self, Index, IndexBuilder, IndexBytes, Names, Records},
+    index::{self, Index, IndexBuilder, IndexBytes, Names},
     notices::Notices,
-    recover::{self, Known},
+    recover::{self, Known, Tail, Witnessed},
     segment::{End, Segment},
     segments::Segments,
     writer::Current,
@@ -39,14 +39,17 @@ pub(crate) fn segments(
 ) -> Result<Opened, OpenError> {
     let (segments, last) = earlier(disk, folder, identity)?;
     let mut opened = Opened {
-        newest: newest(&segments)?,
+        newest: newest(&segments),
         segments,
         current: None,
     };
     match last {
         Some(last) if last.plain.is_none() => {
-            add_compressed(disk, folder, &last, &opened.segments)?;
-            opened.newest = newest(&opened.segments)?;
+            add_without_plain(disk, folder, &last, &opened.segments)?;
+            if last.compressed.is_none() {
+                keep_witness(&**disk, folder, last.first)?;
+            }
+            opened.newest = newest(&opened.segments).or(opened.newest);
         }
         Some(last) => open_last(disk, folder, &last, notices, &mut opened)?,
         None => {}
@@ -71,21 +74,18 @@ fn earlier(
     let mut files = folder.list(&**disk).map_err(OpenError::io(folder.ledger()))?;
     // What retention was about to remove when the program ended is not here any more.
     files.retain(|file| file.first >= kept.from);
+    files.pop_if(|file| !file.has_lines() && known(disk, folder, file.first, 0).1.claims_nothing());
     for pair in files.windows(2) {
         let (file, next) = (&pair[0], &pair[1]);
-        let segment = Segment::new(
-            disk.clone(),
-            folder.clone(),
-            file.first,
-            End {
-                last: next.first - 1,
-                bytes: file.plain.unwrap_or(u64::MAX),
-            },
-        );
+        let end = End {
+            last: next.first - 1,
+            bytes: file.plain.unwrap_or(u64::MAX),
+        };
+        let segment = Segment::new(disk.clone(), folder.clone(), file.first, end);
         segment.complete();
         segment.set_index_size(file.index.unwrap_or(0));
         if let (None, Some(bytes)) = (file.plain, file.compressed) {
-            segment.set_compressed(bytes);
+            segment.set_compressed(bytes.max(1));
         }
         segments.add(Arc::new(segment));
         segments.publish(next.first - 1);
@@ -93,14 +93,9 @@ fn earlier(
     Ok((segments, files.pop()))
 }
 
-fn newest(segments: &Segments) -> Result<Option<Micros>, OpenError> {
-    let Some(last) = segments.last() else {
-        return Ok(None);
-    };
-    let summary = last.summary().map_err(OpenError::io(last.index_path()))?;
-    Ok(summary
-        .filter(|summary| summary.time_last > i64::MIN)
-        .map(|summary| Micros(summary.time_last)))
+fn newest(segments: &Segments) -> Option<Micros> {
+    let summary = segments.last()?.summary()?;
+    (summary.time_last > i64::MIN).then_some(Micros(summary.time_last))
 }
 
 /// The last segment where it is a compressed one: those that followed it are gone.
@@ -115,9 +110,9 @@ fn add_compressed(
         bytes: u64::MAX,
     };
     let segment = Segment::new(disk.clone(), folder.clone(), file.first, end);
-    segment.set_compressed(file.compressed.unwrap_or(0));
+    segment.set_compressed(file.compressed.unwrap_or(0).max(1));
     segment.complete();
-    let last = match segment.summary().map_err(OpenError::io(segment.index_path()))? {
+    let last = match segment.summary() {
         Some(summary) => summary.last,
         None => {
             let mut builder = IndexBuilder::new(file.first, 0, Chain::START, Names::default());
@@ -142,37 +137,52 @@ fn open_last(
     let path = folder.segment(last.first);
     let at = || OpenError::io(path.clone());
     let file = disk.open(&path, Access::Write).map_err(at())?;
-    let bytes = file.len().map_err(at())?;
-    let (index, known) = match indexed(disk, folder, last.first, bytes).map_err(at())? {
-        Some((index, known)) => (Some(index), known),
-        None => (None, Known::nothing(last.first)),
-    };
-    let tail = recover::tail(&file, known).map_err(at())?;
+    let Found { tail, index } = look(disk, folder, last.first, &file)?;
     if tail.end.last < last.first && tail.unfinished > 0 {
         return recover::quarantine_whole(&**disk, folder, last.first, &tail, notices);
     }
     let cut =
         tail.unfinished == 0 || recover::quarantine(&**disk, folder, last.first, &*file, &tail, notices)?;
     file.sync_data().map_err(at())?;
+    if tail.witnessed != Witnessed::Nothing {
+        keep_witness(&**disk, folder, last.first)?;
+    }
     opened.newest = tail.newest.or(opened.newest);
     if tail.end.last < last.first {
         return Ok(());
     }
-    let segment = Arc::new(Segment::new(disk.clone(), folder.clone(), last.first, tail.end));
-    segment.set_growing(index);
-    if !cut {
-        // Nothing can be put behind the unfinished bytes: the next event begins a new segment.
-        segment.complete();
-    }
+    let segment = Arc::new(segment(disk, folder, last.first, &tail, index));
     opened.segments.add(segment.clone());
     opened.segments.publish(tail.end.last);
-    opened.current = cut.then_some(Current {
-        segment,
-        file,
-        end: tail.end,
-        listed: true,
-    });
+    // Nothing can be put behind unfinished bytes or lost lines: the next event begins a new segment.
+    match cut && tail.witnessed == Witnessed::Nothing {
+        false => segment.complete(),
+        true => {
+            opened.current = Some(Current {
+                segment,
+                file,
+                end: tail.end,
+                listed: true,
+            });
+        }
+    }
     Ok(())
+}
+
+/// Makes durable what only an index says: what is announced now must be there after a crash. It is written anew, for a
+/// sync of pages whose sync failed once says nothing.
+fn keep_witness(disk: &dyn Disk, folder: &Folder, first: u64) -> Result<(), OpenError> {
+    let path = folder.index(first);
+    let kept = disk::read_all(disk, &path).and_then(|index| {
+        match disk::replace(disk, &path, &index) {
+            // Then as well as it can be.
+            Err(error) if error.kind() == io::ErrorKind::StorageFull => {
+                disk.open(&path, Access::Write)?.sync_data()
+            }
+            replaced => replaced,
+        }
+    });
+    kept.map_err(OpenError::io(path))
 }
 
 /// Looks at a folder without changing it. Where a writer is at work (`in_use`), what is read is made durable first:
@@ -186,30 +196,24 @@ pub(crate) fn segments_to_read(
     let (segments, last) = earlier(disk, folder, identity)?;
     let Some(last) = last else { return Ok(segments) };
     if last.plain.is_none() {
-        add_compressed(disk, folder, &last, &segments)?;
+        add_without_plain(disk, folder, &last, &segments)?;
         return Ok(segments);
     }
     let path = folder.segment(last.first);
-    let at = || OpenError::io(path.clone());
-    let file = disk.open(&path, Access::Read).map_err(at())?;
-    let bytes = file.len().map_err(at())?;
-    let (index, known) = match indexed(disk, folder, last.first, bytes).map_err(at())? {
-        Some((index, known)) => (Some(index), known),
-        None => (None, Known::nothing(last.first)),
-    };
-    let tail = recover::tail(&file, known).map_err(at())?;
+    let file = disk
+        .open(&path, Access::Read)
+        .map_err(OpenError::io(path.clone()))?;
+    let Found { tail, index } = look(disk, folder, last.first, &file)?;
     if in_use && let Err(error) = file.sync_data() {
         // Some systems sync only files opened for writing; the writer's own sync is at most a moment away.
         tracing::debug!(%error, "a segment opened to be read could not be synced");
     }
     if tail.end.last >= last.first {
-        let segment = Segment::new(disk.clone(), folder.clone(), last.first, tail.end);
-        let stored = segment
-            .stored_summary()
-            .map_err(OpenError::io(segment.index_path()))?;
-        match stored.is_some_and(|summary| summary.last == tail.end.last) {
-            true => segment.complete(),
-            false => segment.set_growing(index),
+        let segment = segment(disk, folder, last.first, &tail, index);
+        let stored = segment.stored_summary();
+        if stored.is_some_and(|summary| summary.last == tail.end.last) {
+            segment.complete();
+            segment.set_growing(None);
         }
         segments.add(Arc::new(segment));
         segments.publish(tail.end.last);
@@ -217,13 +221,83 @@ pub(crate) fn segments_to_read(
     Ok(segments)
 }
 
+/// The last segment where its lines' own file is not there: compressed, or removed by somebody else.
+fn add_without_plain(
+    disk: &Arc<dyn Disk>,
+    folder: &Folder,
+    last: &SegmentFiles,
+    segments: &Segments,
+) -> Result<(), OpenError> {
+    if last.compressed.is_some() {
+        return add_compressed(disk, folder, last, segments);
+    }
+    let (index, known) = known(disk, folder, last.first, 0);
+    let tail = recover::nothing_left(&known);
+    segments.add(Arc::new(segment(disk, folder, last.first, &tail, index)));
+    segments.publish(tail.end.last);
+    Ok(())
+}
+
+/// The last segment and what is beside it, as they were found.
+struct Found {
+    tail: Tail,
+    index: Option<Arc<Index>>,
+}
+
+fn look(
+    disk: &Arc<dyn Disk>,
+    folder: &Folder,
+    first: u64,
+    file: &Arc<dyn DiskFile>,
+) -> Result<Found, OpenError> {
+    let at = || OpenError::io(folder.segment(first));
+    let (index, known) = known(disk, folder, first, file.len().map_err(at())?);
+    let tail = recover::tail(file, known).map_err(at())?;
+    Ok(Found { tail, index })
+}
+
+fn segment(
+    disk: &Arc<dyn Disk>,
+    folder: &Folder,
+    first: u64,
+    tail: &Tail,
+    index: Option<Arc<Index>>,
+) -> Segment {
+    let segment = Segment::new(disk.clone(), folder.clone(), first, tail.end);
+    match tail.witnessed {
+        Witnessed::Nothing => segment.set_growing(index),
+        Witnessed::Before => segment.complete(),
+        Witnessed::Last => {
+            segment.set_witnessed();
+            segment.complete();
+        }
+    }
+    segment
+}
+
 /// The index of the last segment as far as it is whole, and what it knows of the segment's end.
+fn known(
+    disk: &Arc<dyn Disk>,
+    folder: &Folder,
+    first: u64,
+    segment_bytes: u64,
+) -> (Option<Arc<Index>>, Known) {
+    match indexed(disk, folder, first, segment_bytes) {
+        Ok(Some((index, known))) => (Some(Arc::new(index)), known),
+        Ok(None) => (None, Known::nothing(first)),
+        Err(error) => {
+            tracing::warn!(segment = first, %error, "an index could not be read; the lines are read instead");
+            (None, Known::nothing(first))
+        }
+    }
+}
+
 fn indexed(
     disk: &Arc<dyn Disk>,
     folder: &Folder,
     first: u64,
     segment_bytes: u64,
-) -> io::Result<Option<(Arc<Index>, Known)>> {
+) -> io::Result<Option<(Index, Known)>> {
     let path = folder.index(first);
     let bytes = match disk::read_all(&**disk, &path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -232,23 +306,14 @@ fn indexed(
     let Some(records) = index::records(&bytes, first, segment_bytes) else {
         return Ok(None);
     };
-    let known = known(&records);
-    let file = disk.open(&path, Access::Read)?;
-    Ok(Some((
-        Arc::new(Index::growing(IndexBytes::File(file), records)),
-        known,
-    )))
-}
-
-fn known(records: &Records) -> Known {
     let (next, offset) = records.next();
-    let time = records
-        .last
-        .map(|block| block.time_last)
-        .filter(|&time| time > i64::MIN);
-    Known {
+    let time = records.last.map(|block| block.time_last);
+    let known = Known {
         next,
         offset,
-        newest: time.map(Micros),
-    }
+        newest: time.filter(|&time| time > i64::MIN).map(Micros),
+        claimed: records.claimed,
+    };
+    let file = disk.open(&path, Access::Read)?;
+    Ok(Some((Index::growing(IndexBytes::File(file), records), known)))
 }

@@ -120,6 +120,13 @@ impl Queue {
         self.state.lock().take_into(taken, bytes_max);
     }
 
+    /// Whether the writer waits for something to do.
+    #[cfg(any(test, feature = "test-support"))]
+    pub(crate) fn is_idle(&self) -> bool {
+        let state = self.state.lock();
+        state.parked && state.waiting.is_empty()
+    }
+
     /// Nothing more is taken in; what waits is still handed out.
     pub(crate) fn close(&self) {
         let mut state = self.state.lock();

@@ -10,7 +10,7 @@ use std::{
 };
 
 use kymo_event::{LineView, Micros, Seq};
-use memchr::{memchr, memmem};
+use memchr::{memchr, memchr_iter, memmem};
 
 use crate::{
     Notice, OpenError,
@@ -28,6 +28,8 @@ pub(crate) struct Known {
     pub(crate) next: u64,
     pub(crate) offset: u64,
     pub(crate) newest: Option<Micros>,
+    /// The segment reached up to there once, as its index says: what is missing until there was lost, not unfinished.
+    pub(crate) claimed: End,
 }
 
 impl Known {
@@ -37,7 +39,16 @@ impl Known {
             next: first,
             offset: 0,
             newest: None,
+            claimed: End {
+                last: first - 1,
+                bytes: 0,
+            },
         }
+    }
+
+    /// Nobody says that the segment ever had a line.
+    pub(crate) fn claims_nothing(&self) -> bool {
+        self.claimed.bytes == 0
     }
 }
 
@@ -48,6 +59,30 @@ pub(crate) struct Tail {
     pub(crate) newest: Option<Micros>,
     /// Bytes behind the end.
     pub(crate) unfinished: u64,
+    pub(crate) witnessed: Witnessed,
+}
+
+/// Lines that are gone, and of which only the index says that they were there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Witnessed {
+    Nothing,
+    /// Good ones follow, of which the index does not know.
+    Before,
+    /// The last ones.
+    Last,
+}
+
+/// The end of a segment whose lines are all gone.
+pub(crate) fn nothing_left(known: &Known) -> Tail {
+    Tail {
+        end: End {
+            bytes: 0,
+            ..known.claimed
+        },
+        newest: known.newest,
+        unfinished: 0,
+        witnessed: Witnessed::Last,
+    }
 }
 
 // No line is shorter, so this bounds how many seqs some bytes can hold.
@@ -69,8 +104,10 @@ pub(crate) fn tail(file: &Arc<dyn DiskFile>, known: Known) -> io::Result<Tail> {
         },
         newest: known.newest,
         unfinished: 0,
+        witnessed: Witnessed::Nothing,
     };
     let mut doubt: Option<Doubt> = None;
+    let mut witnessed = false;
     loop {
         match walker.step() {
             Step::Line { start, end } => {
@@ -86,9 +123,12 @@ pub(crate) fn tail(file: &Arc<dyn DiskFile>, known: Known) -> io::Result<Tail> {
             Step::Bad if walker.offset() == bytes => break,
             Step::Bad => {
                 let hole = walker.hole()?;
-                if doubt.is_none() && has_zeros(&**file, &hole)? {
+                let zeros = doubt.is_none() && has_zeros(&**file, &hole)?;
+                if zeros && hole.first > known.claimed.last {
                     doubt = Some(Doubt { tail, behind: None });
                 }
+                // The lines behind do not tell this from an unfinished write; only the index does.
+                witnessed |= zeros && hole.first <= known.claimed.last;
             }
             Step::Done => break,
         }
@@ -97,6 +137,16 @@ pub(crate) fn tail(file: &Arc<dyn DiskFile>, known: Known) -> io::Result<Tail> {
         tail = doubt.tail;
     }
     finished_but_damaged(&**file, &mut tail, bytes)?;
+    if tail.end.last < known.claimed.last {
+        tail.end.last = known.claimed.last;
+        tail.end.bytes = known.claimed.bytes.clamp(tail.end.bytes, bytes);
+        witnessed = true;
+    }
+    tail.witnessed = match (witnessed, tail.end.last > known.claimed.last) {
+        (false, _) => Witnessed::Nothing,
+        (true, true) => Witnessed::Before,
+        (true, false) => Witnessed::Last,
+    };
     tail.unfinished = bytes - tail.end.bytes;
     Ok(tail)
 }
@@ -124,15 +174,24 @@ impl Doubt {
     }
 }
 
-/// A damaged line has no two zeros in a row, nor has a good one.
+// What a disk writes at once: it is whole or not there.
+const SECTOR: u64 = 512;
+
+/// Whether some of a hole reads as a part of a file that was never written: a good line has no zero, and a damaged one
+/// hardly two in a row, or one at the edge of a sector.
 fn has_zeros(file: &dyn DiskFile, hole: &Hole) -> io::Result<bool> {
     let (mut done, mut piece) = (0, Vec::new());
     while done < hole.bytes {
         let want = STEP_BYTES.min(usize::try_from(hole.bytes - done).unwrap_or(STEP_BYTES));
         piece.clear();
-        let read = disk::read_full(file, &mut piece, hole.byte + done, want)?;
-        if memmem::find(&piece, b"\0\0").is_some() || read == 0 {
-            return Ok(read > 0);
+        let from = hole.byte + done;
+        let read = disk::read_full(file, &mut piece, from, want)?;
+        let at_edge = |zero: usize| matches!((from + zero as u64) % SECTOR, 0 | 511);
+        if memmem::find(&piece, b"\0\0").is_some() || memchr_iter(0, &piece).any(at_edge) {
+            return Ok(true);
+        }
+        if read == 0 {
+            break;
         }
         done += read as u64;
     }
@@ -189,7 +248,7 @@ pub(crate) fn quarantine_whole(
 ) -> Result<(), OpenError> {
     let place = folder.quarantine();
     let kept = free_name(disk, &place, first, 0);
-    let moved = disk.create_dir(&place).and_then(|()| {
+    let moved = make_quarantine(disk, &place).and_then(|()| {
         disk.rename(&folder.segment(first), &kept)?;
         disk.sync_dir(&place)?;
         disk.sync_dir(folder.ledger())
@@ -218,8 +277,13 @@ fn free_name(disk: &dyn Disk, place: &Path, first: u64, byte: u64) -> PathBuf {
     names.into_iter().find(free).expect("numbers do not end")
 }
 
-fn keep(disk: &dyn Disk, file: &dyn DiskFile, tail: &Tail, place: &Path, kept: &Path) -> io::Result<()> {
+fn make_quarantine(disk: &dyn Disk, place: &Path) -> io::Result<()> {
     disk.create_dir(place)?;
+    disk.sync_dir(place.parent().unwrap_or(place))
+}
+
+fn keep(disk: &dyn Disk, file: &dyn DiskFile, tail: &Tail, place: &Path, kept: &Path) -> io::Result<()> {
+    make_quarantine(disk, place)?;
     let copy = disk.open(kept, Access::New)?;
     let (mut done, mut piece) = (0, Vec::new());
     while done < tail.unfinished {

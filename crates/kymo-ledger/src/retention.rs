@@ -23,7 +23,7 @@ pub(crate) fn retire(core: &Core) -> io::Result<()> {
     let Some(last) = all.get(..going).and_then(<[_]>::last) else {
         return Ok(());
     };
-    let Some(summary) = last.summary()? else {
+    let Some(summary) = last.summary() else {
         return Ok(());
     };
     let kept = Kept {
@@ -72,11 +72,7 @@ fn going(core: &Core, all: &[Arc<Segment>]) -> usize {
     let now = core.clock.now().0;
     let mut size = core.segments.size();
     for (index, segment) in all.iter().enumerate() {
-        let summary = segment.summary().unwrap_or_else(|error| {
-            tracing::warn!(segment = segment.first, %error, "a segment's age could not be read; it stays");
-            None
-        });
-        let Some(summary) = summary.filter(|_| index + 1 < all.len()) else {
+        let Some(summary) = segment.summary().filter(|_| index + 1 < all.len()) else {
             return index;
         };
         let age = now.saturating_sub(summary.time_max);

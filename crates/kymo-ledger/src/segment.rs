@@ -21,10 +21,13 @@ use crate::{
     disk::{self, Access, Disk, DiskFile},
     folder::Folder,
     index::{FileHead, Index, IndexBytes, Records, SegmentSummary, trailer},
+    walk::{Step, Walker},
 };
 
 /// In place of a size, where there is no compressed file.
 const NOT_COMPRESSED: u64 = u64::MAX;
+// What is read at once of bytes that an index does not know.
+const BEHIND_BYTES: usize = 1 << 20;
 
 /// How far a segment reaches: its last seq (`first - 1` while empty) and its bytes. Nothing behind is ever read.
 ///
@@ -42,6 +45,7 @@ pub(crate) struct Segment {
     folder: Folder,
     end: Mutex<End>,
     complete: AtomicBool,
+    witnessed: AtomicBool,
     data: Mutex<Weak<Data>>,
     /// The index while it grows.
     growing: Mutex<Option<Arc<Index>>>,
@@ -60,6 +64,7 @@ impl Segment {
             folder,
             end: Mutex::new(end),
             complete: AtomicBool::new(false),
+            witnessed: AtomicBool::new(false),
             data: Mutex::default(),
             growing: Mutex::default(),
             index: Mutex::default(),
@@ -84,6 +89,21 @@ impl Segment {
 
     pub(crate) fn is_complete(&self) -> bool {
         self.complete.load(Ordering::Acquire)
+    }
+
+    /// Only its index knows of lines at its end that are gone: it stays as it is until the next segment's name says
+    /// so too.
+    pub(crate) fn set_witnessed(&self) {
+        self.witnessed.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn is_witnessed(&self) -> bool {
+        self.witnessed.load(Ordering::Acquire)
+    }
+
+    /// Whether an index should be made from the lines.
+    pub(crate) fn lacks_index(&self) -> bool {
+        self.is_complete() && !self.is_witnessed() && self.summary().is_none()
     }
 
     /// Where its lines are, compressed or not.
@@ -197,7 +217,7 @@ impl Segment {
         if let Some(index) = open.upgrade() {
             return Ok(index);
         }
-        let index = Arc::new(match self.index_on_disk()? {
+        let index = Arc::new(match self.index_on_disk() {
             Some(index) => index,
             None => self.index_from_lines()?,
         });
@@ -205,60 +225,75 @@ impl Segment {
         Ok(index)
     }
 
-    fn index_on_disk(&self) -> io::Result<Option<Index>> {
-        let Some(bytes) = self.open_index()? else {
-            return Ok(None);
-        };
-        let sealed = Index::sealed(bytes)?.filter(|(_, summary)| self.fits(summary));
-        Ok(sealed.map(|(index, _)| index))
+    fn index_on_disk(&self) -> Option<Index> {
+        let (index, summary) = Index::sealed(self.open_index()?)?;
+        self.fits(&summary).then_some(index)
     }
 
     // The chain before the segment is not known here; who needs the chain makes the index in order (`chains`).
     fn index_from_lines(&self) -> io::Result<Index> {
         tracing::warn!(segment = self.first, "a segment is read without its index");
         let bytes = build::index(self, Chain::START)?;
-        let sealed = Index::sealed(IndexBytes::Memory(bytes))?;
-        sealed
+        Index::sealed(IndexBytes::Memory(bytes))
             .map(|(index, _)| index)
             .ok_or_else(|| io::Error::other("an index just made cannot be read"))
     }
 
-    fn open_index(&self) -> io::Result<Option<IndexBytes>> {
+    fn open_index(&self) -> Option<IndexBytes> {
         match self.disk.open(&self.index_path(), Access::Read) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            file => file.map(IndexBytes::File).map(Some),
+            Ok(file) => Some(IndexBytes::File(file)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => {
+                tracing::warn!(segment = self.first, %error, "an index could not be opened");
+                None
+            }
         }
     }
 
-    fn fits(&self, summary: &SegmentSummary) -> bool {
-        summary.first == self.first && summary.last <= self.end().last
+    /// Whether there is an index, whatever is in it.
+    pub(crate) fn has_index(&self) -> bool {
+        self.open_index().is_some()
     }
 
-    /// What the index on disk says of the whole segment; `None` while it is not sealed, or where it is damaged.
-    pub(crate) fn summary(&self) -> io::Result<Option<SegmentSummary>> {
+    /// Whether an index is all of this segment's. Not so one that was sealed when the ledger was closed and came back
+    /// from a crash after the segment had grown: behind what it knows there are lines.
+    fn fits(&self, summary: &SegmentSummary) -> bool {
+        let end = self.end();
+        let within = summary.first == self.first && summary.last <= end.last;
+        let whole = summary.last == end.last || self.is_compressed() || summary.bytes >= end.bytes;
+        within && (whole || self.has_no_line_behind(summary).unwrap_or(false))
+    }
+
+    fn has_no_line_behind(&self, summary: &SegmentSummary) -> io::Result<bool> {
+        let end = self.end();
+        let mut walker = Walker::over(self.data()?, summary.last + 1, summary.bytes, end.last, end.bytes);
+        loop {
+            match walker.step() {
+                Step::Edge => walker.more(BEHIND_BYTES)?,
+                Step::Bad => return Ok(walker.hole()?.last == end.last),
+                Step::Line { .. } | Step::Done => return Ok(false),
+            }
+        }
+    }
+
+    /// What the index on disk says of the whole segment; `None` while it is not sealed, or where it cannot be read.
+    pub(crate) fn summary(&self) -> Option<SegmentSummary> {
         if let Some(summary) = self.summary.get() {
-            return Ok(Some(*summary));
+            return Some(*summary);
         }
         if !self.is_complete() {
-            return Ok(None);
+            return None;
         }
         let stored = self.stored_summary()?;
-        if let Some(summary) = stored {
-            let _ = self.summary.set(summary);
-        }
-        Ok(stored)
+        Some(*self.summary.get_or_init(|| stored))
     }
 
     /// The same as it stands at the end of the index file, whatever has happened to the segment since.
-    pub(crate) fn stored_summary(&self) -> io::Result<Option<SegmentSummary>> {
-        let Some(bytes) = self.open_index()? else {
-            return Ok(None);
-        };
-        let summary = trailer(&bytes)?.filter(|summary| self.fits(summary));
-        if summary.is_some() {
-            self.set_index_size(bytes.len()?);
-        }
-        Ok(summary)
+    pub(crate) fn stored_summary(&self) -> Option<SegmentSummary> {
+        let bytes = self.open_index()?;
+        let summary = trailer(&bytes).filter(|summary| self.fits(summary))?;
+        self.set_index_size(bytes.len()?);
+        Some(summary)
     }
 }
 

@@ -9,7 +9,7 @@ use crate::{
     build::{self, Watch},
     chain::Chain,
     index::{BlockHead, Comparison, IndexBuilder, Names},
-    segment::Segment,
+    segment::{Data, Segment},
     segments::Segments,
     walk::Hole,
 };
@@ -54,11 +54,13 @@ pub(crate) fn verify(
         stored_chain: None,
     };
     let (mut chain, mut next) = (kept.chain, kept.from);
-    for segment in &all {
+    // Indexes are made in order: before one that has been begun, all are finished.
+    let indexed = all.iter().rposition(|segment| segment.has_index());
+    for (place, segment) in all.iter().enumerate() {
         verifier.missing(next, segment);
         next = segment.end().last + 1;
         chain = verifier
-            .segment(segment, chain)
+            .segment(segment, chain, indexed.is_some_and(|last| place < last))
             .map_err(ReadError::io(segment.path()))?;
     }
     let gone = |head: &&ChainHead| head.seq.get() + 1 < kept.from;
@@ -85,6 +87,18 @@ fn total(all: &[Arc<Segment>]) -> Result<u64, ReadError> {
             false => Ok(segment.end().bytes),
         })
         .sum()
+}
+
+/// Whether the index ought to reach to the segment's end. Where only the index knows of that end, it is what it was when
+/// the ledger went down.
+fn ends_with_index(segment: &Segment) -> bool {
+    let end = segment.end().last;
+    let stored = || {
+        segment
+            .stored_summary()
+            .is_some_and(|summary| summary.last == end)
+    };
+    segment.is_complete() && (!segment.is_witnessed() || stored())
 }
 
 struct Verifier<'a> {
@@ -114,8 +128,9 @@ impl Verifier<'_> {
         }
     }
 
-    /// Walks the lines, then holds the stored index against them. Returns the chain behind the segment.
-    fn segment(&mut self, segment: &Segment, chain: Chain) -> io::Result<Chain> {
+    /// Walks the lines, then holds the stored index against them, which ought to be `finished` or not. Returns the
+    /// chain behind the segment.
+    fn segment(&mut self, segment: &Segment, chain: Chain, finished: bool) -> io::Result<Chain> {
         let mut builder = IndexBuilder::new(segment.first, 0, chain, Names::default());
         let mut lines = Lines {
             verifier: self,
@@ -126,20 +141,25 @@ impl Verifier<'_> {
         let end = build::walk(segment, &mut builder, &mut lines)?;
         let (mut records, holes) = (lines.records, lines.holes);
         self.leftover(segment, &builder, end)?;
+        self.packing(segment, &holes)?;
         let after = builder.chain();
-        if segment.is_complete() {
+        let complete = ends_with_index(segment);
+        if complete {
             builder.end();
             records.extend(builder.take());
         }
-        self.stored_chain = match segment.stored_index()? {
-            None => Some(after),
-            Some(stored) => {
-                let file = segment.index_name();
+        self.stored_chain = match self.stored_index(segment) {
+            None if !finished => Some(after),
+            stored => {
+                let (stored, file) = (stored.unwrap_or_default(), segment.index_name());
                 let mut comparison =
                     Comparison::new(&stored, segment.first, file, segment.file_name(), &holes);
                 comparison.head(self.stored_chain);
                 comparison.blocks(&records);
-                comparison.tables(segment.is_complete());
+                comparison.tables(complete);
+                if finished {
+                    comparison.finished(segment.end().last);
+                }
                 self.damage.append(&mut comparison.damage);
                 comparison.chain()
             }
@@ -147,6 +167,43 @@ impl Verifier<'_> {
         self.bytes += end;
         (self.progress)(self.bytes, self.total);
         Ok(after)
+    }
+
+    /// Names what is not as it was written of a compressed file although its lines are.
+    fn packing(&mut self, segment: &Segment, holes: &[Hole]) -> io::Result<()> {
+        let data = segment.data()?;
+        let Data::Compressed(file) = &*data else {
+            return Ok(());
+        };
+        for (byte, bytes) in file.check()? {
+            let named = |hole: &Hole| hole.byte <= byte + bytes && byte <= hole.byte + hole.bytes;
+            if !holes.iter().any(named) {
+                self.damage.push(Damage {
+                    file: segment.file_name(),
+                    byte,
+                    bytes,
+                    first: Seq::new(segment.first).unwrap_or(Seq::FIRST),
+                    last: Seq::new(segment.end().last).unwrap_or(Seq::FIRST),
+                    reason: "the compressed file is not as it was written; no event is lost".to_owned(),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// The index as it is; one that the disk does not give is named.
+    fn stored_index(&mut self, segment: &Segment) -> Option<Vec<u8>> {
+        segment.stored_index().unwrap_or_else(|error| {
+            self.damage.push(Damage {
+                file: segment.index_name(),
+                byte: 0,
+                bytes: 0,
+                first: Seq::new(segment.first).unwrap_or(Seq::FIRST),
+                last: Seq::new(segment.end().last).unwrap_or(Seq::FIRST),
+                reason: format!("the index cannot be read ({error}); no event is lost"),
+            });
+            None
+        })
     }
 
     /// Names bytes behind the last line of a segment that ought to end with it.

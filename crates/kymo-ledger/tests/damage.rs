@@ -15,6 +15,11 @@ fn change(path: &Path, edit: impl FnOnce(&mut Vec<u8>)) {
     fs::write(path, bytes).unwrap();
 }
 
+/// As after a crash before anything was indexed: nothing says where the segment ended.
+fn killed(data: &Path) {
+    fs::remove_file(data.join("ledger/00000000000000000001.idx")).unwrap();
+}
+
 /// Where line `n` (from 1) of a segment's bytes begins and ends.
 fn line_span(bytes: &[u8], n: usize) -> (usize, usize) {
     let mut feeds = bytes
@@ -36,6 +41,7 @@ fn a_torn_last_record_is_cut_at_whatever_byte_it_ends() {
     let mut ledger = whole;
     for cut in start..end {
         ledger = ledger.reopen_after(|data| {
+            killed(data);
             fs::write(data.join("ledger/00000000000000000001.jsonl"), &bytes[..cut]).unwrap();
         });
         assert_eq!(ledger.seqs(), [1, 2], "cut at {cut}");
@@ -123,6 +129,7 @@ fn pages_that_were_never_written_are_an_unfinished_tail() {
     let ledger = TempLedger::new();
     ledger.fill(20);
     let ledger = ledger.reopen_after(|data| {
+        killed(data);
         change(&data.join("ledger/00000000000000000001.jsonl"), |bytes| {
             let (start, _) = line_span(bytes, 15);
             bytes[start + 30..start + 90].fill(0);
@@ -133,12 +140,68 @@ fn pages_that_were_never_written_are_an_unfinished_tail() {
 }
 
 #[test]
+fn zeros_and_cuts_after_the_ledger_was_closed_are_damage_up_to_its_last_line() {
+    type Edit = fn(&mut Vec<u8>);
+    let edits: [(Edit, u64); 3] = [
+        (|bytes| zero(bytes, 15, 60), 15),
+        (|bytes| zero(bytes, 20, 60), 20),
+        (|bytes| bytes.truncate(line_span(bytes, 18).1), 19),
+    ];
+    for (edit, first) in edits {
+        let ledger = TempLedger::new();
+        ledger.fill(20);
+        let last = if first == 19 { 20 } else { first };
+        let ledger = ledger.reopen_after(|data| {
+            change(&data.join("ledger/00000000000000000001.jsonl"), edit);
+            let report = ReadOnly::open(data)
+                .unwrap()
+                .verify(None, &mut |_, _| {})
+                .unwrap();
+            let [damage] = &report.damage[..] else {
+                panic!("{:?}", report.damage)
+            };
+            assert_eq!((damage.first, damage.last), (seq(first), seq(last)));
+        });
+        assert_eq!(ledger.ledger.head(), Some(seq(20)));
+        let ledger = ledger.reopen();
+        assert_eq!(ledger.append(numbered(21..=21)).unwrap().first, seq(21));
+        let all = chunks(&mut ledger.ledger.read(Seq::FIRST, &Filter::all()));
+        assert_eq!(holes(&all), [(first, last)]);
+    }
+}
+
+#[test]
+fn a_last_segment_that_is_gone_is_a_declared_hole() {
+    let ledger = TempLedger::with_segments_of(100_000);
+    ledger.fill(3000);
+    let last = *ledger.segments().last().unwrap();
+    assert!(last < 3000);
+    let ledger = ledger.reopen_after(|data| {
+        fs::remove_file(data.join(format!("ledger/{last:020}.jsonl"))).unwrap();
+        let outside = ReadOnly::open(data).unwrap();
+        let report = outside.verify(None, &mut |_, _| {}).unwrap();
+        assert_eq!(report.damage.len(), 1, "{:?}", report.damage);
+        let damage = &report.damage[0];
+        assert_eq!((damage.first, damage.last), (seq(last), seq(3000)));
+    });
+    assert_eq!(ledger.append(numbered(3001..=3001)).unwrap().first, seq(3001));
+    let all = chunks(&mut ledger.ledger.read(Seq::FIRST, &Filter::all()));
+    assert_eq!(holes(&all), [(last, 3000)]);
+}
+
+fn zero(bytes: &mut [u8], line: usize, count: usize) {
+    let (start, _) = line_span(bytes, line);
+    bytes[start + 30..start + 30 + count].fill(0);
+}
+
+#[test]
 fn zeros_in_what_was_synced_before_other_groups_are_damage() {
     let ledger = TempLedger::new();
     for n in 1..=20 {
         ledger.append(numbered(n..=n)).unwrap();
     }
     let ledger = ledger.reopen_after(|data| {
+        killed(data);
         change(&data.join("ledger/00000000000000000001.jsonl"), |bytes| {
             let (start, _) = line_span(bytes, 15);
             bytes[start + 30..start + 90].fill(0);

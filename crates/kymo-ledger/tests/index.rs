@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, fs, path::Path};
 
 use kymo_event::{Filter, Seq};
 use kymo_ledger::{ChainHead, ReadOnly};
-use support::{TempLedger, numbered, seq, seqs};
+use support::{TempLedger, chunks, holes, numbered, seq, seqs};
 
 fn indexes(data: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut found = BTreeMap::new();
@@ -63,7 +63,7 @@ fn an_index_cut_anywhere_is_completed_to_the_same_bytes() {
 }
 
 #[test]
-fn an_index_ahead_of_its_segment_is_not_believed() {
+fn lines_that_only_the_index_knows_of_are_a_declared_hole() {
     let ledger = TempLedger::new();
     ledger.fill(3000);
     let ledger = ledger.reopen_after(|data| {
@@ -72,11 +72,18 @@ fn an_index_ahead_of_its_segment_is_not_believed() {
         let lines: Vec<_> = text.split_inclusive('\n').take(1500).collect();
         fs::write(&path, lines.concat()).unwrap();
     });
-    assert_eq!(ledger.ledger.head(), Some(seq(1500)));
-    ledger.append(numbered(1501..=1501)).unwrap();
-    let filter = Filter::parse("agent:agent-4").unwrap();
-    let expected: Vec<_> = (1..=1501).filter(|n| n % 3 != 0 && n % 11 == 4).collect();
-    assert_eq!(seqs(&mut ledger.ledger.read(Seq::FIRST, &filter)), expected);
+    // Also when nothing is written until it is opened again.
+    let ledger = ledger.reopen();
+    assert_eq!(ledger.ledger.head(), Some(seq(3000)));
+    ledger.append(numbered(3001..=3001)).unwrap();
+    for _ in 0..2 {
+        let all = chunks(&mut ledger.ledger.read(Seq::FIRST, &Filter::all()));
+        assert_eq!(holes(&all), [(1501, 3000)]);
+        let filter = Filter::parse("agent:agent-4").unwrap();
+        let there = (1..=1500).chain([3001]);
+        let expected: Vec<_> = there.filter(|n| n % 3 != 0 && n % 11 == 4).collect();
+        assert_eq!(seqs(&mut ledger.ledger.read(Seq::FIRST, &filter)), expected);
+    }
 }
 
 #[test]

@@ -2,11 +2,18 @@
 //!
 //! Head and summary share a checksum, columns and ids have their own, so each can be read and trusted alone.
 
+use std::ops::Range;
+
 use super::fields::{Fields, PutFields, length};
 use crate::{chain::Chain, settings::BLOCK_EVENTS};
 use kymo_event::checksum;
 
-const MAGIC: u32 = u32::from_le_bytes(*b"KBLK");
+/// How every record begins.
+pub(super) const MAGIC: &[u8; 4] = b"KBLK";
+
+/// Where in a head the checksum of head and summary stands, and the chain.
+pub(super) const CRC: Range<usize> = 4..8;
+pub(super) const CHAIN: Range<usize> = 112..144;
 
 /// Bytes of a block head.
 pub(crate) const BLOCK_HEAD: usize = 192;
@@ -57,7 +64,7 @@ impl BlockHead {
     /// Writes the whole record; the sizes and checksums in `self` are taken from the parts.
     pub(crate) fn write(&self, parts: &Parts<'_>, out: &mut Vec<u8>) {
         let start = out.len();
-        out.put_u32(MAGIC);
+        out.put(MAGIC);
         out.put_u32(0);
         out.put_u32(length(parts.summary.len()));
         out.put_u32(length(parts.columns.len()));
@@ -77,8 +84,8 @@ impl BlockHead {
         out.put_u8(self.flags);
         out.resize(start + BLOCK_HEAD, 0);
         out.put(parts.summary);
-        let crc = checksum(&out[start + 8..]);
-        out[start + 4..start + 8].copy_from_slice(&crc.to_le_bytes());
+        let crc = checksum(&out[start + CRC.end..]);
+        out[start + CRC.start..start + CRC.end].copy_from_slice(&crc.to_le_bytes());
         out.put(parts.columns);
         out.put(parts.ids);
     }
@@ -87,10 +94,10 @@ impl BlockHead {
     /// gives the summary's bytes.
     pub(crate) fn read(bytes: &[u8]) -> Option<(Self, &[u8])> {
         let mut fields = Fields(bytes);
-        (fields.u32()? == MAGIC).then_some(())?;
+        (fields.array()? == *MAGIC).then_some(())?;
         let crc = fields.u32()?;
         let head = Self::read_fields(fields)?;
-        let covered = bytes.get(8..head.head_len())?;
+        let covered = bytes.get(CRC.end..head.head_len())?;
         let good = checksum(covered) == crc && is_block(head.first, head.count, head.offset, head.bytes);
         good.then_some((head, &bytes[BLOCK_HEAD..head.head_len()]))
     }
@@ -126,6 +133,15 @@ impl BlockHead {
     /// Bytes of the whole record.
     pub(crate) fn record_len(&self) -> usize {
         self.head_len() + self.columns_len as usize + self.ids_len as usize
+    }
+
+    /// Whether the record that begins with this head is all there and as it was written.
+    pub(crate) fn is_whole(&self, record: &[u8]) -> bool {
+        let Some(parts) = record.get(self.head_len()..self.record_len()) else {
+            return false;
+        };
+        let (columns, ids) = parts.split_at(self.columns_len as usize);
+        checksum(columns) == self.columns_crc && checksum(ids) == self.ids_crc
     }
 
     /// The entry of this block, whose record begins at `record`.

@@ -1,9 +1,10 @@
 //! Holds a stored index against the one its segment's lines make now.
 
-use kymo_event::{Seq, checksum};
+use kymo_event::Seq;
+use memchr::memmem;
 
 use super::{
-    block::{BLOCK_HEAD, BlockHead},
+    block::{BLOCK_HEAD, BlockHead, CHAIN, CRC, MAGIC},
     file_head::{FILE_HEAD, FileHead},
     tables,
 };
@@ -82,12 +83,18 @@ impl<'a> Comparison<'a> {
     pub(crate) fn blocks(&mut self, made: &[(BlockHead, Vec<u8>)]) {
         for (head, record) in made {
             self.last = head.first + u64::from(head.count) - 1;
-            let stored = &self.stored[self.at.min(self.stored.len())..];
-            if stored.len() < record.len() && record.starts_with(stored) {
+            let stored = self.rest();
+            let changed = self.explained(head) || self.renumbered(head);
+            if begins(stored, record) || (changed && is_cut(stored, record)) {
                 self.unfinished = true;
                 return;
             }
             match whole_record(stored) {
+                // Sealed when the ledger was closed; the segment has grown since.
+                Some(found) if found.first == head.first && found.count < head.count => {
+                    self.unfinished = true;
+                    return;
+                }
                 Some(found) => {
                     self.compare(&found, &stored[..found.record_len()], head, record);
                     self.chain = Some(found.chain);
@@ -98,10 +105,36 @@ impl<'a> Comparison<'a> {
                     self.spoiled(self.at + from, bytes, head.first, self.last, "a block record");
                     // What was stored there said the chain; it is taken up again with the next record.
                     self.chain = None;
-                    self.at += record.len();
+                    self.at += behind(stored, self.last + 1).unwrap_or(record.len());
                 }
             }
         }
+        self.lost_blocks();
+    }
+
+    /// Blocks of which no line is left.
+    fn lost_blocks(&mut self) {
+        let end = tables::begin(self.stored).filter(|_| self.holes.iter().any(|hole| hole.last > self.last));
+        while end.is_none_or(|end| self.at < end) {
+            match (whole_record(self.rest()), end) {
+                (Some(found), _) if self.explained(&found) => {
+                    self.chain = Some(found.chain);
+                    self.at += found.record_len();
+                }
+                (None, Some(end)) => {
+                    let rest = &self.stored[self.at..end];
+                    let next = next_record(rest, |_| true).unwrap_or(rest.len());
+                    self.spoiled(self.at, next, self.last, self.last, "a block record");
+                    self.chain = None;
+                    self.at += next;
+                }
+                _ => return,
+            }
+        }
+    }
+
+    fn rest(&self) -> &'a [u8] {
+        &self.stored[self.at.min(self.stored.len())..]
     }
 
     fn compare(&mut self, found: &BlockHead, stored: &[u8], head: &BlockHead, record: &[u8]) {
@@ -111,8 +144,9 @@ impl<'a> Comparison<'a> {
         if !linked {
             self.spoiled(self.at, BLOCK_HEAD, head.first, self.last, "the chain of a block");
         }
+        let explained = self.explained(head) || self.explained(found);
         if found.root != head.root {
-            if !self.explained(head) {
+            if !explained {
                 self.damage.push(Damage {
                     file: self.lines_file.clone(),
                     byte: found.offset,
@@ -123,7 +157,7 @@ impl<'a> Comparison<'a> {
                         .to_owned(),
                 });
             }
-        } else if stored[BLOCK_HEAD..] != record[BLOCK_HEAD..] && !self.explained(head) {
+        } else if stored[BLOCK_HEAD..] != record[BLOCK_HEAD..] && !explained && !self.renumbered(head) {
             let (from, bytes) = difference(&stored[BLOCK_HEAD..], &record[BLOCK_HEAD..]);
             self.spoiled(
                 self.at + BLOCK_HEAD + from,
@@ -136,32 +170,42 @@ impl<'a> Comparison<'a> {
     }
 
     fn explained(&self, head: &BlockHead) -> bool {
-        let end = head.offset + head.bytes;
+        let (end, last) = (head.offset + head.bytes, head.first + u64::from(head.count) - 1);
         let touches = |hole: &Hole| {
             (hole.byte < end && hole.byte + hole.bytes >= head.offset)
-                || (hole.first <= self.last && hole.last >= head.first)
+                || (hole.first <= last && hole.last >= head.first)
         };
         self.holes.iter().any(touches)
     }
 
+    /// A name that stood for the first time in a lost line has another number now.
+    fn renumbered(&self, head: &BlockHead) -> bool {
+        self.holes.iter().any(|hole| hole.byte < head.offset)
+    }
+
     /// Behind the blocks stand the tables of a sealed segment, or as much of them as was written before a crash.
     pub(crate) fn tables(&mut self, complete: bool) {
-        let rest = &self.stored[self.at.min(self.stored.len())..];
-        if self.unfinished || rest.is_empty() {
+        let rest = self.rest();
+        self.unfinished |= rest.is_empty();
+        if self.unfinished {
             return;
         }
         let Some(made) = tables::seal(&self.stored[..self.at])
             .ok()
             .filter(|_| self.whole && complete)
         else {
-            // Blocks that cannot be read were named above; what follows them can only vouch for itself.
+            // Blocks that cannot be read were named above; what follows them can only vouch for itself. So can the end
+            // of an index that was sealed when the ledger was closed, behind which the segment has grown since.
             let sealed = tables::are_whole(self.stored);
-            if !(complete && sealed) {
+            let goes_on = complete || BlockHead::read(rest).is_none() || whole_record(rest).is_some();
+            if !(goes_on && sealed) {
                 self.spoiled(self.at, rest.len(), self.last, self.last, "the end of the index");
             }
             return;
         };
-        if !made.starts_with(rest) {
+        if made.starts_with(rest) {
+            self.unfinished = rest.len() < made.len();
+        } else {
             let (from, bytes) = difference(rest, &made);
             self.spoiled(
                 self.at + from,
@@ -169,6 +213,20 @@ impl<'a> Comparison<'a> {
                 self.first,
                 self.last,
                 "the tables of the index",
+            );
+        }
+    }
+
+    /// The index must have come to its end.
+    pub(crate) fn finished(&mut self, last: u64) {
+        if self.unfinished {
+            self.chain = None;
+            self.spoiled(
+                self.stored.len(),
+                0,
+                self.first,
+                last.max(self.first),
+                "the end of the index",
             );
         }
     }
@@ -189,11 +247,37 @@ impl<'a> Comparison<'a> {
 /// The head of a record of which every part fits its checksum.
 fn whole_record(bytes: &[u8]) -> Option<BlockHead> {
     let (head, _) = BlockHead::read(bytes)?;
-    let record = bytes.get(..head.record_len())?;
-    let (columns, ids) = record[head.head_len()..].split_at(head.columns_len as usize);
-    let good = checksum(columns) == head.columns_crc && checksum(ids) == head.ids_crc;
-    // The bytes between the last field and the end of the head are zero in every record.
-    good.then_some(head)
+    head.is_whole(bytes).then_some(head)
+}
+
+/// Where the record behind one that is not whole begins. Where the lines are damaged too, the one they make now need
+/// not be as long as the one that was stored.
+fn behind(stored: &[u8], next: u64) -> Option<usize> {
+    let found = next_record(stored, |head| head.first == next);
+    found.or_else(|| BlockHead::read(stored).map(|(head, _)| head.record_len()))
+}
+
+/// Where the first whole record begins that is the one looked for.
+fn next_record(stored: &[u8], is_it: impl Fn(&BlockHead) -> bool) -> Option<usize> {
+    let is_it = |at: &usize| whole_record(&stored[*at..]).is_some_and(|head| is_it(&head));
+    memmem::find_iter(stored, MAGIC).find(is_it)
+}
+
+/// Whether `stored` is what a crash left of `record`; the chain, and with it the checksum, may be another one where
+/// lines before are damaged.
+fn begins(stored: &[u8], record: &[u8]) -> bool {
+    let same = |part: std::ops::Range<usize>| {
+        let end = stored.len().min(part.end);
+        part.start >= end || stored[part.start..end] == record[part.start..end]
+    };
+    let parts = [0..CRC.start, CRC.end..CHAIN.start, CHAIN.end..record.len()];
+    stored.len() < record.len() && parts.into_iter().all(same)
+}
+
+/// Whether a record ends before its end, where only it can say how long it was.
+fn is_cut(stored: &[u8], record: &[u8]) -> bool {
+    let bytes = BlockHead::read(stored).map_or(record.len(), |(head, _)| head.record_len());
+    stored.len() < bytes
 }
 
 /// First differing byte, and how many from there to the last one.

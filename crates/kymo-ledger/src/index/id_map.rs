@@ -1,7 +1,7 @@
 //! Which blocks of a segment may hold some idempotency keys: by the table of a sealed segment, read in parts or held in
 //! memory, or by a map that grows with a segment that is not sealed yet.
 
-use std::{collections::HashMap, io};
+use std::{borrow::Cow, collections::HashMap};
 
 use kymo_event::IdKey;
 
@@ -30,15 +30,17 @@ pub(crate) struct Growing {
     first: HashMap<u64, u16, HashIsKey>,
     /// Keys met again in another block.
     again: Vec<(u64, u16)>,
+    /// Blocks whose keys cannot be read: they may hold any.
+    unknown: Vec<u16>,
 }
 
 impl Index {
     /// The blocks that may hold each of `keys`. Many keys at once (`hold`) bring the table of a sealed segment into
     /// memory.
-    pub(crate) fn blocks_with(&self, keys: &[IdKey], hold: bool) -> io::Result<Vec<(IdKey, u16)>> {
+    pub(crate) fn blocks_with(&self, keys: &[IdKey], hold: bool) -> Vec<(IdKey, u16)> {
         match self.ids {
             None => self.growing_with(keys),
-            Some(table) if table.bytes == 0 => Ok(Vec::new()),
+            Some(table) if table.bytes == 0 => Vec::new(),
             Some(table) => self.sealed_with(keys, table, hold),
         }
     }
@@ -48,53 +50,53 @@ impl Index {
         self.ids.map_or(0, |table| table.bytes as usize)
     }
 
-    fn sealed_with(&self, keys: &[IdKey], table: Table, hold: bool) -> io::Result<Vec<(IdKey, u16)>> {
+    fn sealed_with(&self, keys: &[IdKey], table: Table, hold: bool) -> Vec<(IdKey, u16)> {
         let mut map = self.id_map.lock();
         if hold && matches!(*map, IdMap::Empty) {
-            match self.bytes.table(table)? {
+            match self.bytes.table(table) {
                 Some(bytes) => *map = IdMap::Table(bytes),
                 // A damaged table would deny ids that are there: every block is asked instead.
                 None => *map = IdMap::Growing(Growing::default()),
             }
         }
-        match &*map {
-            IdMap::Table(bytes) => {
-                let read = |at: usize, len: usize| Ok(bytes.get(at..at + len).unwrap_or_default().into());
-                locate_all(keys, read)
-            }
-            IdMap::Growing(_) => {
-                drop(map);
-                self.growing_with(keys)
-            }
+        let located = match &*map {
+            IdMap::Table(bytes) => locate_all(keys, |at, len| Some(bytes.get(at..at + len)?.into())),
             IdMap::Empty => locate_all(keys, |at, len| read_part(&self.bytes, table, at, len)),
-        }
+            IdMap::Growing(_) => None,
+        };
+        drop(map);
+        located.unwrap_or_else(|| self.growing_with(keys))
     }
 
-    fn growing_with(&self, keys: &[IdKey]) -> io::Result<Vec<(IdKey, u16)>> {
+    fn growing_with(&self, keys: &[IdKey]) -> Vec<(IdKey, u16)> {
         let mut map = self.id_map.lock();
         if !matches!(*map, IdMap::Growing(_)) {
             *map = IdMap::Growing(Growing::default());
         }
         let IdMap::Growing(growing) = &mut *map else {
-            return Ok(Vec::new());
+            return Vec::new();
         };
-        growing.extend(self)?;
-        Ok(keys.iter().flat_map(|&key| growing.blocks_of(key)).collect())
+        growing.extend(self);
+        keys.iter().flat_map(|&key| growing.blocks_of(key)).collect()
     }
 }
 
 impl Growing {
-    fn extend(&mut self, index: &Index) -> io::Result<()> {
+    fn extend(&mut self, index: &Index) {
         while let Some(block) = index.block(self.blocks) {
             let number = ids::block_number(self.blocks);
-            for (key, _) in index.ids(&block)? {
-                if *self.first.entry(key.0).or_insert(number) != number {
-                    self.again.push((key.0, number));
-                }
+            match index.ids(&block) {
+                Some(ids) => ids.iter().for_each(|(key, _)| self.add(*key, number)),
+                None => self.unknown.push(number),
             }
             self.blocks += 1;
         }
-        Ok(())
+    }
+
+    fn add(&mut self, key: IdKey, number: u16) {
+        if *self.first.entry(key.0).or_insert(number) != number {
+            self.again.push((key.0, number));
+        }
     }
 
     fn blocks_of(&self, key: IdKey) -> impl Iterator<Item = (IdKey, u16)> {
@@ -106,28 +108,24 @@ impl Growing {
         first
             .into_iter()
             .chain(again.map(|&(_, block)| block))
+            .chain(self.unknown.iter().copied())
             .map(move |block| (key, block))
     }
 }
 
 fn locate_all<'a>(
     keys: &[IdKey],
-    mut read: impl FnMut(usize, usize) -> io::Result<std::borrow::Cow<'a, [u8]>>,
-) -> io::Result<Vec<(IdKey, u16)>> {
+    mut read: impl FnMut(usize, usize) -> Option<Cow<'a, [u8]>>,
+) -> Option<Vec<(IdKey, u16)>> {
     let mut found = Vec::new();
     for &key in keys {
         ids::locate(key, &mut read, |block| found.push((key, block)))?;
     }
-    Ok(found)
+    Some(found)
 }
 
-fn read_part<'a>(
-    bytes: &IndexBytes,
-    table: Table,
-    at: usize,
-    len: usize,
-) -> io::Result<std::borrow::Cow<'a, [u8]>> {
+fn read_part<'a>(bytes: &IndexBytes, table: Table, at: usize, len: usize) -> Option<Cow<'a, [u8]>> {
     let inside = at + len <= table.bytes as usize;
     let read = bytes.read(table.offset + at as u64, if inside { len } else { 0 })?;
-    Ok(read.unwrap_or_default().into())
+    Some(read.into())
 }

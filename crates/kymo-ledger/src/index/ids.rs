@@ -64,15 +64,15 @@ pub(crate) fn write_locator(keys: &[(IdKey, u16)], out: &mut Vec<u8>) {
     sorted.iter().for_each(|&(_, entry)| out.put_u32(entry));
 }
 
-/// Tells the blocks that may hold `key`, by way of `read(offset, bytes)` into the locator.
-pub(crate) fn locate<'a, E>(
+/// Tells the blocks that may hold `key`, by way of `read(offset, bytes)` into the locator; `None` where that cannot read.
+pub(crate) fn locate<'a>(
     key: IdKey,
-    mut read: impl FnMut(usize, usize) -> Result<Cow<'a, [u8]>, E>,
+    mut read: impl FnMut(usize, usize) -> Option<Cow<'a, [u8]>>,
     mut found: impl FnMut(u16),
-) -> Result<(), E> {
+) -> Option<()> {
     let buckets = Fields(&read(0, 4)?).u32().unwrap_or(0) as usize;
     if buckets == 0 {
-        return Ok(());
+        return Some(());
     }
     let bounds = read(4 + bucket_of(key, buckets) * 4, 8)?;
     let mut bounds = Fields(&bounds);
@@ -89,7 +89,7 @@ pub(crate) fn locate<'a, E>(
             found(u16::from_le_bytes([low, high]));
         }
     }
-    Ok(())
+    Some(())
 }
 
 /// A block's number as the locator holds it; segments are kept small enough for 16 bits.
@@ -122,7 +122,7 @@ mod tests {
 
     fn look_up(locator: &[u8], key: IdKey) -> Vec<u16> {
         let mut blocks = Vec::new();
-        let read = |at: usize, bytes: usize| Ok::<_, ()>(locator[at..at + bytes].into());
+        let read = |at: usize, bytes: usize| Some(locator[at..at + bytes].into());
         locate(key, read, |block| blocks.push(block)).unwrap();
         blocks
     }

@@ -1,8 +1,9 @@
 //! An index as readers use it: the blocks of a segment in order, and their parts when somebody asks.
 //!
-//! Every part is read with its checksum. A part that fails it is `None`, and the reader goes to the lines instead.
+//! Every part is read with its checksum. A part that fails it, or that the disk does not give, is `None`, and the
+//! reader goes to the lines instead: no index is worth a failed read.
 
-use std::{io, sync::Arc};
+use std::sync::Arc;
 
 use kymo_event::{IdKey, checksum};
 use parking_lot::{Mutex, RwLock, RwLockReadGuard};
@@ -19,7 +20,8 @@ use super::{
 };
 use crate::{
     chain::Chain,
-    disk::{self, DiskFile, in_memory},
+    disk::{self, DiskFile},
+    segment::End,
     settings::BLOCK_EVENTS,
 };
 
@@ -35,39 +37,42 @@ pub(crate) enum IndexBytes {
 }
 
 impl IndexBytes {
-    /// `bytes` bytes from `offset`; `None` if there are fewer.
-    pub(crate) fn read(&self, offset: u64, bytes: usize) -> io::Result<Option<Vec<u8>>> {
+    /// `bytes` bytes from `offset`; `None` if there are fewer, or the disk does not give them.
+    pub(crate) fn read(&self, offset: u64, bytes: usize) -> Option<Vec<u8>> {
         match self {
             Self::File(file) => {
                 // What is large is asked for by a table alone, and room is made only for what is there.
-                if bytes > LARGE && file.len()?.saturating_sub(offset) < bytes as u64 {
-                    return Ok(None);
+                if bytes > LARGE && given(file.len())?.saturating_sub(offset) < bytes as u64 {
+                    return None;
                 }
                 let mut read = Vec::new();
-                let got = disk::read_full(&**file, &mut read, offset, bytes)?;
-                Ok((got == bytes).then_some(read))
+                let got = given(disk::read_full(&**file, &mut read, offset, bytes))?;
+                (got == bytes).then_some(read)
             }
             Self::Memory(all) => {
-                let from = usize::try_from(offset).unwrap_or(usize::MAX);
-                Ok(all
-                    .get(from..)
-                    .and_then(|rest| rest.get(..bytes))
-                    .map(<[u8]>::to_vec))
+                let rest = all.get(usize::try_from(offset).ok()?..)?;
+                rest.get(..bytes).map(<[u8]>::to_vec)
             }
         }
     }
 
-    pub(crate) fn len(&self) -> io::Result<u64> {
+    pub(crate) fn len(&self) -> Option<u64> {
         match self {
-            Self::File(file) => file.len(),
-            Self::Memory(all) => Ok(all.len() as u64),
+            Self::File(file) => given(file.len()),
+            Self::Memory(all) => Some(all.len() as u64),
         }
     }
 
-    pub(super) fn table(&self, table: Table) -> io::Result<Option<Vec<u8>>> {
+    pub(super) fn table(&self, table: Table) -> Option<Vec<u8>> {
         let bytes = self.read(table.offset, table.bytes as usize)?;
-        Ok(bytes.filter(|bytes| checksum(bytes) == table.crc))
+        (checksum(&bytes) == table.crc).then_some(bytes)
     }
+}
+
+fn given<T>(answer: std::io::Result<T>) -> Option<T> {
+    answer
+        .inspect_err(|error| tracing::warn!(%error, "an index could not be read; the lines are read instead"))
+        .ok()
 }
 
 /// The index of a segment.
@@ -88,19 +93,10 @@ struct State {
 
 impl Index {
     /// A sealed segment's index; `None` where its tables are not whole.
-    pub(crate) fn sealed(bytes: IndexBytes) -> io::Result<Option<(Self, SegmentSummary)>> {
-        let Some(summary) = trailer(&bytes)? else {
-            return Ok(None);
-        };
-        let Some(chain) = bytes.read(0, FILE_HEAD)?.and_then(|head| FileHead::read(&head)) else {
-            return Ok(None);
-        };
-        let (Some(names), Some(blocks)) = (bytes.table(summary.names)?, bytes.table(summary.blocks)?) else {
-            return Ok(None);
-        };
-        let Some(state) = State::read(&names, &blocks) else {
-            return Ok(None);
-        };
+    pub(crate) fn sealed(bytes: IndexBytes) -> Option<(Self, SegmentSummary)> {
+        let summary = trailer(&bytes)?;
+        let chain = FileHead::read(&bytes.read(0, FILE_HEAD)?)?;
+        let state = State::read(&bytes.table(summary.names)?, &bytes.table(summary.blocks)?)?;
         let index = Self {
             bytes,
             chain: chain.chain,
@@ -108,7 +104,7 @@ impl Index {
             state: RwLock::new(state),
             id_map: Mutex::default(),
         };
-        Ok(Some((index, summary)))
+        Some((index, summary))
     }
 
     /// The index of a segment that still grows.
@@ -177,39 +173,31 @@ impl Index {
     }
 
     /// Head and summary of a block.
-    pub(crate) fn head(&self, entry: &BlockEntry) -> io::Result<Option<(BlockHead, Summary)>> {
-        let Some(bytes) = self.bytes.read(entry.record, entry.head_len as usize)? else {
-            return Ok(None);
-        };
-        Ok(BlockHead::read(&bytes).and_then(|(head, summary)| {
-            let fits = head.first == entry.first && head.count == entry.count && head.offset == entry.offset;
-            Some((head, Summary::read(summary)?)).filter(|_| fits)
-        }))
+    pub(crate) fn head(&self, entry: &BlockEntry) -> Option<(BlockHead, Summary)> {
+        let bytes = self.bytes.read(entry.record, entry.head_len as usize)?;
+        let (head, summary) = BlockHead::read(&bytes)?;
+        let fits = head.first == entry.first && head.count == entry.count && head.offset == entry.offset;
+        Some((head, Summary::read(summary)?)).filter(|_| fits)
     }
 
     /// The columns of a block.
-    pub(crate) fn columns(&self, entry: &BlockEntry, head: &BlockHead) -> io::Result<Option<Columns>> {
+    pub(crate) fn columns(&self, entry: &BlockEntry, head: &BlockHead) -> Option<Columns> {
         let offset = entry.record + u64::from(entry.head_len);
-        let Some(bytes) = self.bytes.read(offset, head.columns_len as usize)? else {
-            return Ok(None);
-        };
+        let bytes = self.bytes.read(offset, head.columns_len as usize)?;
         let good = checksum(&bytes) == head.columns_crc;
-        Ok(good.then(|| Columns::read(&bytes, head.count as usize)).flatten())
+        good.then(|| Columns::read(&bytes, head.count as usize)).flatten()
     }
 
-    /// Seqs and idempotency keys of a block's events that have one, in order; none if the part is damaged.
-    pub(crate) fn ids(&self, entry: &BlockEntry) -> io::Result<Vec<(IdKey, u64)>> {
-        let Some((head, _)) = self.head(entry)? else {
-            return Ok(Vec::new());
-        };
+    /// Seqs and idempotency keys of a block's events that have one, in order.
+    pub(crate) fn ids(&self, entry: &BlockEntry) -> Option<Vec<(IdKey, u64)>> {
+        let (head, _) = self.head(entry)?;
         let offset = entry.record + u64::from(entry.head_len) + u64::from(head.columns_len);
         let bytes = self.bytes.read(offset, head.ids_len as usize)?;
-        let bytes = bytes
-            .filter(|bytes| checksum(bytes) == head.ids_crc)
-            .unwrap_or_default();
-        Ok(ids::read_rows(&bytes)
-            .map(|(row, key)| (key, entry.first + u64::from(row)))
-            .collect())
+        (checksum(&bytes) == head.ids_crc).then(|| {
+            ids::read_rows(&bytes)
+                .map(|(row, key)| (key, entry.first + u64::from(row)))
+                .collect()
+        })
     }
 }
 
@@ -227,13 +215,9 @@ impl State {
 }
 
 /// The trailer of an index, if it has one.
-pub(crate) fn trailer(bytes: &IndexBytes) -> io::Result<Option<SegmentSummary>> {
-    let Some(offset) = bytes.len()?.checked_sub(TRAILER as u64) else {
-        return Ok(None);
-    };
-    Ok(bytes
-        .read(offset, TRAILER)?
-        .and_then(|trailer| SegmentSummary::read(&trailer)))
+pub(crate) fn trailer(bytes: &IndexBytes) -> Option<SegmentSummary> {
+    let offset = bytes.len()?.checked_sub(TRAILER as u64)?;
+    SegmentSummary::read(&bytes.read(offset, TRAILER)?)
 }
 
 /// The block records at the beginning of an index, as far as they are whole.
@@ -244,12 +228,18 @@ pub(crate) struct Records {
     pub(crate) last: Option<BlockHead>,
     /// Bytes of the file up to the end of the last whole record.
     pub(crate) bytes: u64,
+    /// How far the segment reached when this was written: lines up to there were durable, whatever is left of them.
+    pub(crate) claimed: End,
 }
 
 impl Records {
     /// An index that has nothing but its head.
     pub(crate) fn none(head: FileHead) -> Self {
         Self {
+            claimed: End {
+                last: head.first - 1,
+                bytes: 0,
+            },
             head,
             blocks: Vec::new(),
             names: Names::default(),
@@ -270,14 +260,18 @@ impl Records {
         self.last.map_or(self.head.chain, |block| block.chain)
     }
 
-    fn follows(&self, block: &BlockHead) -> bool {
-        self.next() == (block.first, block.offset) && (1..=BLOCK_EVENTS).contains(&u64::from(block.count))
+    fn claims(&self, block: &BlockHead) -> Option<End> {
+        let End { last, bytes } = self.claimed;
+        let follows = (last + 1, bytes) == (block.first, block.offset);
+        (follows && (1..=BLOCK_EVENTS).contains(&u64::from(block.count))).then(|| End {
+            last: last + u64::from(block.count),
+            bytes: bytes.saturating_add(block.bytes),
+        })
     }
 
-    /// Forgets blocks that end behind byte `bytes` of the segment: the index was ahead of it.
-    fn is_within(&self, block: &BlockHead, bytes: u64) -> bool {
-        block.offset + block.bytes <= bytes
-            && (block.first + u64::from(block.count) - 1).is_multiple_of(BLOCK_EVENTS)
+    /// Whether the segment has all of the block, which more lines will not be added to.
+    fn has_all(&self, segment_bytes: u64) -> bool {
+        self.claimed.bytes <= segment_bytes && self.claimed.last.is_multiple_of(BLOCK_EVENTS)
     }
 }
 
@@ -285,23 +279,32 @@ impl Records {
 /// the index is not its.
 pub(crate) fn records(index: &[u8], first: u64, segment_bytes: u64) -> Option<Records> {
     let head = FileHead::read(index).filter(|head| head.first == first)?;
-    let mut records = Records::none(head);
-    loop {
-        let at = in_memory(records.bytes);
-        let Some((block, summary)) = index.get(at..).and_then(BlockHead::read) else {
-            break;
-        };
-        let whole = index.len() - at >= block.record_len();
-        let Some(summary) = Summary::read(summary) else {
-            break;
-        };
-        if !whole || !records.follows(&block) || !records.is_within(&block, segment_bytes) {
-            break;
+    let (mut records, mut at, mut all) = (Records::none(head), FILE_HEAD, true);
+    while let Some((block, summary)) = index.get(at..).and_then(BlockHead::read)
+        && block.is_whole(&index[at..])
+        && let Some(summary) = Summary::read(summary)
+        && let Some(claimed) = records.claims(&block)
+    {
+        records.claimed = claimed;
+        all &= records.has_all(segment_bytes);
+        if all {
+            records.names.add(&summary);
+            records.blocks.push(block.entry(at as u64));
+            records.bytes += block.record_len() as u64;
+            records.last = Some(block);
         }
-        records.names.add(&summary);
-        records.blocks.push(block.entry(records.bytes));
-        records.bytes += block.record_len() as u64;
-        records.last = Some(block);
+        at += block.record_len();
+    }
+    let sealed = index.len().checked_sub(TRAILER).map(|at| &index[at..]);
+    if let Some(sealed) = sealed
+        .and_then(SegmentSummary::read)
+        .filter(|sealed| sealed.first == first)
+        && sealed.last > records.claimed.last
+    {
+        records.claimed = End {
+            last: sealed.last,
+            bytes: sealed.bytes,
+        };
     }
     Some(records)
 }

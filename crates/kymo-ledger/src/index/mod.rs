@@ -28,4 +28,4 @@ pub(crate) use ids::key_of as id_key;
 pub(crate) use load::{Index, IndexBytes, Records, records, trailer};
 pub(crate) use select::{Selected, Selector, spans};
 pub(crate) use summary::Names;
-pub(crate) use tables::{SegmentSummary, seal};
+pub(crate) use tables::{SegmentSummary, TRAILER, seal};

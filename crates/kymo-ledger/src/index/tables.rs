@@ -97,6 +97,14 @@ fn table(fields: &mut Fields<'_>) -> Option<Table> {
     Some(table)
 }
 
+/// Where the tables of a sealed index begin, as its trailer says.
+pub(super) fn begin(index: &[u8]) -> Option<usize> {
+    let trailer = SegmentSummary::read(&index[index.len().checked_sub(TRAILER)?..])?;
+    usize::try_from(trailer.names.offset)
+        .ok()
+        .filter(|begin| *begin <= index.len())
+}
+
 /// Makes the tables and the trailer that go behind `records`: an index file with a head and all block records.
 pub(crate) fn seal(records: &[u8]) -> io::Result<Vec<u8>> {
     let damaged = || io::Error::new(io::ErrorKind::InvalidData, "a block record cannot be read back");

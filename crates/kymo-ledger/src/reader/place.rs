@@ -108,7 +108,7 @@ impl Place {
         bytes_max: usize,
     ) -> io::Result<Chunk> {
         let read_bytes = bytes_max.clamp(*READ_BYTES.start(), *READ_BYTES.end());
-        let mut walker = self.walker_at(*at)?;
+        let mut walker = self.walker_at(*at);
         walker.extend(&self.segment, head);
         let (mut found, mut looked) = (Spans::default(), 0);
         loop {
@@ -127,7 +127,7 @@ impl Place {
                 Step::Edge if found.is_empty() => walker.advance(read_bytes)?,
                 Step::Edge => break,
                 Step::Bad if looked > 0 => break,
-                Step::Bad if self.unproven => walker = self.distrust(head)?,
+                Step::Bad if self.unproven => walker = self.distrust(head),
                 Step::Bad => {
                     let hole = walker.hole()?;
                     notices.damaged(hole.damage(self.segment.file_name()));
@@ -150,46 +150,46 @@ impl Place {
         })
     }
 
-    fn walker_at(&mut self, at: u64) -> io::Result<Walker> {
+    fn walker_at(&mut self, at: u64) -> Walker {
         if let Some(walker) = self.walker.take().filter(|walker| walker.seq() == at) {
-            return Ok(walker);
+            return walker;
         }
-        let (seq, offset) = self.locate(at)?;
+        let (seq, offset) = self.locate(at);
         self.unproven = offset > 0;
         let end = self.segment.end();
         let walker = Walker::over(self.data.clone(), seq, offset, end.last, end.bytes);
-        Ok(walker.with_buffers(self.buffers.clone()))
+        walker.with_buffers(self.buffers.clone())
     }
 
     /// A line at or before `at`, as near as the index knows one.
-    fn locate(&self, at: u64) -> io::Result<(u64, u64)> {
+    fn locate(&self, at: u64) -> (u64, u64) {
         let beginning = (self.segment.first, 0);
         if self.distrusted {
-            return Ok(beginning);
+            return beginning;
         }
         let Some(block) = self.index.block_before(at) else {
-            return Ok(beginning);
+            return beginning;
         };
         if block.last() < at {
-            return Ok((block.last() + 1, block.end()));
+            return (block.last() + 1, block.end());
         }
         if block.first < at
-            && let Some((head, _)) = self.index.head(&block)?
-            && let Some(columns) = self.index.columns(&block, &head)?
+            && let Some((head, _)) = self.index.head(&block)
+            && let Some(columns) = self.index.columns(&block, &head)
         {
             let row = in_memory(at - block.first);
-            return Ok((at, spans(&columns, head.count as usize, block.offset)[row].0));
+            return (at, spans(&columns, head.count as usize, block.offset)[row].0);
         }
-        Ok((block.first, block.offset))
+        (block.first, block.offset)
     }
 
-    fn distrust(&mut self, head: u64) -> io::Result<Walker> {
+    fn distrust(&mut self, head: u64) -> Walker {
         self.distrusted = true;
         (self.unproven, self.picked) = (false, None);
         let end = self.segment.end();
         let last = end.last.min(head);
         let walker = Walker::over(self.data.clone(), self.segment.first, 0, last, end.bytes);
-        Ok(walker.with_buffers(self.buffers.clone()))
+        walker.with_buffers(self.buffers.clone())
     }
 
     // ---- by the index
@@ -211,7 +211,7 @@ impl Place {
             let Some((_, block)) = self.index.block_of(*at) else {
                 break;
             };
-            match self.ask_index(block, filter)? {
+            match self.ask_index(block, filter) {
                 Answer::Nothing => *at = block.last().min(head) + 1,
                 Answer::Unknown => {
                     self.walk_to = block.last();
@@ -239,12 +239,12 @@ impl Place {
         }))
     }
 
-    fn ask_index(&mut self, block: BlockEntry, filter: &Filter) -> io::Result<Answer> {
+    fn ask_index(&mut self, block: BlockEntry, filter: &Filter) -> Answer {
         if let Some(picked) = self.picked.take().filter(|picked| picked.block == block) {
-            return Ok(Answer::Rows(picked));
+            return Answer::Rows(picked);
         }
-        let Some((head, summary)) = self.index.head(&block)? else {
-            return Ok(Answer::Unknown);
+        let Some((head, summary)) = self.index.head(&block) else {
+            return Answer::Unknown;
         };
         let names = self.index.names();
         let selector = Selector {
@@ -252,20 +252,20 @@ impl Place {
             names: &names,
         };
         if selector.block(&head, &summary) == Possible::Never {
-            return Ok(Answer::Nothing);
+            return Answer::Nothing;
         }
-        let Some(columns) = self.index.columns(&block, &head)? else {
-            return Ok(Answer::Unknown);
+        let Some(columns) = self.index.columns(&block, &head) else {
+            return Answer::Unknown;
         };
         let selected = selector.rows(&head, &columns);
         if selected.maybe.is_empty() {
-            return Ok(Answer::Nothing);
+            return Answer::Nothing;
         }
-        Ok(Answer::Rows(Box::new(Picked {
+        Answer::Rows(Box::new(Picked {
             block,
             selected,
             spans: spans(&columns, head.count as usize, block.offset),
-        })))
+        }))
     }
 }
 

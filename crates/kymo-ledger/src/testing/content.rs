@@ -1,111 +1,117 @@
-//! A file's bytes, and how to take back what was not synced: page by page, as a power cut does.
+//! A file's bytes as they are now and as they are on the disk, sector by sector: what a power cut may leave of them.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Leaves, dice::Dice};
+use crate::disk::in_memory;
 
-/// A file's bytes, and how to take back what was not synced.
+/// A file's bytes.
 #[derive(Default)]
 pub(super) struct Content {
     pub(super) bytes: Vec<u8>,
-    unsynced: Vec<Change>,
+    durable: Vec<u8>,
+    /// What sectors held since the last good sync, oldest first.
+    written: BTreeMap<usize, Vec<Vec<u8>>>,
+    /// How long the file was since then.
+    lengths: Vec<usize>,
+    /// Sectors whose sync failed and that were not written again: a later sync does not make them durable.
+    doomed: BTreeSet<usize>,
 }
 
-struct Change {
-    offset: usize,
-    old: Vec<u8>,
-    old_len: usize,
-    new: Vec<u8>,
-    /// `Some`: not a write but a cut (or extension) to this length.
-    len: Option<usize>,
-    /// Its sync failed: a later one does not make it durable.
-    doomed: bool,
-}
-
+const SECTOR: usize = 512;
 const PAGE: usize = 4096;
 
 impl Content {
     /// Bytes that are durable.
     pub(super) fn durable(bytes: Vec<u8>) -> Self {
         Self {
+            durable: bytes.clone(),
             bytes,
-            unsynced: Vec::new(),
+            ..Self::default()
         }
     }
 
     /// A write that no sync has made durable yet.
     pub(super) fn write(&mut self, offset: usize, new: &[u8]) {
         let end = offset + new.len();
-        self.unsynced.push(Change {
-            offset,
-            old: self
-                .bytes
-                .get(offset..end.min(self.bytes.len()))
-                .unwrap_or_default()
-                .to_vec(),
-            old_len: self.bytes.len(),
-            new: new.to_vec(),
-            len: None,
-            doomed: false,
-        });
-        put(&mut self.bytes, offset, new);
+        if self.bytes.len() < end {
+            self.bytes.resize(end, 0);
+            self.lengths.push(end);
+        }
+        self.bytes[offset..end].copy_from_slice(new);
+        self.note(offset / SECTOR..end.div_ceil(SECTOR));
     }
 
     /// A cut or an extension, likewise.
     pub(super) fn set_len(&mut self, len: usize) {
-        self.unsynced.push(Change {
-            offset: len.min(self.bytes.len()),
-            old: self.bytes.get(len..).unwrap_or_default().to_vec(),
-            old_len: self.bytes.len(),
-            new: Vec::new(),
-            len: Some(len),
-            doomed: false,
-        });
+        let shorter = len < self.bytes.len();
         self.bytes.resize(len, 0);
+        self.lengths.push(len);
+        if shorter {
+            let kept = len.div_ceil(SECTOR);
+            self.written.retain(|&sector, _| sector < kept);
+            self.doomed.retain(|&sector| sector < kept);
+            self.note(len / SECTOR..kept);
+        }
+    }
+
+    fn note(&mut self, sectors: std::ops::Range<usize>) {
+        for sector in sectors {
+            let end = self.bytes.len().min((sector + 1) * SECTOR);
+            let content = self.bytes[sector * SECTOR..end].to_vec();
+            self.written.entry(sector).or_default().push(content);
+            self.doomed.remove(&sector);
+        }
     }
 
     /// Makes what was written durable; if it `fails`, that never will be.
     pub(super) fn sync(&mut self, fails: bool) {
         if fails {
-            self.unsynced.iter_mut().for_each(|change| change.doomed = true);
+            self.doomed.extend(self.written.keys());
             return;
         }
-        let len = self.bytes.len();
-        self.unsynced
-            .retain(|change| change.doomed && change.offset < len);
+        let shortest = self.lengths.drain(..).min().unwrap_or(usize::MAX);
+        self.durable.truncate(shortest);
+        self.durable.resize(self.bytes.len(), 0);
+        for sector in self.written.keys().filter(|sector| !self.doomed.contains(sector)) {
+            let range = sector * SECTOR..self.bytes.len().min((sector + 1) * SECTOR);
+            self.durable[range.clone()].copy_from_slice(&self.bytes[range]);
+        }
+        self.written.retain(|sector, _| self.doomed.contains(sector));
     }
 
     /// Takes back what was not synced, but for what `leaves` says.
     pub(super) fn cut_power(&mut self, leaves: Leaves, dice: &mut Dice) {
-        if leaves == Leaves::Everything {
-            self.unsynced.clear();
-        }
-        let changes = std::mem::take(&mut self.unsynced);
-        for change in changes.iter().rev() {
-            self.bytes
-                .resize(change.old_len.max(change.offset + change.old.len()), 0);
-            put(&mut self.bytes, change.offset, &change.old);
-            self.bytes.truncate(change.old_len);
-        }
-        if let Leaves::Any(_) = leaves {
-            changes.iter().for_each(|change| self.keep_some(change, dice));
-        }
+        let left = match leaves {
+            Leaves::Nothing => std::mem::take(&mut self.durable),
+            Leaves::Everything => std::mem::take(&mut self.bytes),
+            Leaves::Any(_) => self.some(dice),
+        };
+        *self = Self::durable(left);
     }
 
-    fn keep_some(&mut self, change: &Change, dice: &mut Dice) {
-        if let Some(len) = change.len {
-            if dice.below(2) == 0 {
-                self.bytes.resize(len, 0);
+    /// Any length the file had, and in it any content of each sector: most often the same choice for a whole page.
+    fn some(&mut self, dice: &mut Dice) -> Vec<u8> {
+        self.lengths.insert(0, self.durable.len());
+        let len = self.lengths[in_memory(dice.below(self.lengths.len() as u64))];
+        let mut left = std::mem::take(&mut self.durable);
+        let (mut page, mut choice) = (usize::MAX, 0);
+        for (sector, contents) in &self.written {
+            let its_page = sector * SECTOR / PAGE;
+            if its_page != page {
+                (page, choice) = (its_page, dice.below(4));
             }
-            return;
-        }
-        let mut at = 0;
-        while at < change.new.len() {
-            let page_end = (change.offset + at) / PAGE * PAGE + PAGE - change.offset;
-            let end = page_end.min(change.new.len());
-            if dice.below(2) == 0 {
-                put(&mut self.bytes, change.offset + at, &change.new[at..end]);
+            let kept = match choice {
+                0 => 0,
+                1 => contents.len(),
+                _ => in_memory(dice.below(contents.len() as u64 + 1)),
+            };
+            if let Some(content) = kept.checked_sub(1).map(|kept| &contents[kept]) {
+                put(&mut left, sector * SECTOR, content);
             }
-            at = end;
         }
+        left.resize(len, 0);
+        left
     }
 }
 

@@ -1,15 +1,16 @@
 //! A disk in memory that fails on demand: for the tests of everything that stands on a ledger.
 //!
-//! It forgets on a power cut what was not synced (all of it, none, or any part, page by page), runs full at a chosen
-//! byte, refuses a chosen write or sync, takes only part of a write. Directory entries are durable after
-//! [`Disk::sync_dir`] and not before; a name change is lost together with all later ones, as journals do it.
+//! It forgets on a power cut what was not synced (all of it, none, or any part: sector by sector, page by page, name by
+//! name), runs full at a chosen byte, refuses a chosen operation, takes only part of a write, loses its power at a
+//! chosen operation. Names are durable after [`Disk::sync_dir`] of their folder and not before.
 
 mod content;
 mod dice;
 mod faults;
+mod names;
 
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::HashSet,
     io,
     path::{Path, PathBuf},
     sync::Arc,
@@ -17,10 +18,14 @@ use std::{
 
 use parking_lot::Mutex;
 
-use crate::disk::{Access, Disk, DiskFile, FileEntry, in_memory};
-use content::Content;
-use dice::Dice;
-use faults::{Faults, count_down, input_output};
+pub use self::faults::Operation;
+use self::{
+    content::Content,
+    dice::Dice,
+    faults::{Faults, input_output},
+    names::{File, NameChange, Names},
+};
+use crate::disk::{Access, Disk, DiskFile, FileEntry};
 
 /// The disk; clones are the same one.
 #[derive(Clone)]
@@ -33,29 +38,39 @@ pub struct FaultyDisk {
 pub enum Leaves {
     /// Nothing.
     Nothing,
-    /// All of it.
+    /// All of it: what the end of a process is, too.
     Everything,
     /// Any part, by this seed.
     Any(u64),
 }
 
-type File = Arc<Mutex<Content>>;
+/// Called around each sync of a file: what somebody sees at that moment must be there afterwards.
+pub type Onlooker = Arc<dyn Fn() + Send + Sync>;
 
 #[derive(Default)]
 struct State {
-    names: BTreeMap<PathBuf, File>,
-    durable: BTreeMap<PathBuf, File>,
-    unsynced: Vec<NameChange>,
+    names: Names,
     locks: HashSet<PathBuf>,
     /// Handles of before the last power cut are dead.
     power: u64,
     faults: Faults,
+    operations: u64,
+    syncs: u64,
+    written: u64,
+    onlooker: Option<Onlooker>,
 }
 
-#[derive(Clone)]
-enum NameChange {
-    Put(PathBuf, File),
-    Remove(PathBuf),
+impl State {
+    fn meet(&mut self, operation: Operation) -> io::Result<()> {
+        self.operations += 1;
+        self.faults.meet(operation)
+    }
+
+    fn change(&mut self, change: NameChange) -> io::Result<()> {
+        self.faults.may_change()?;
+        self.names.change(change);
+        Ok(())
+    }
 }
 
 impl Default for FaultyDisk {
@@ -78,14 +93,35 @@ impl FaultyDisk {
         self.state.lock().faults.space = bytes;
     }
 
-    /// The write after `good` good ones fails with an input/output error, once; `None`: none does.
-    pub fn fail_write(&self, good: Option<u64>) {
-        self.state.lock().faults.writes_until_error = good;
+    /// The operation of this kind after `good` good ones fails with an input/output error, once; `None`: none does.
+    pub fn fail(&self, operation: Operation, good: Option<u64>) {
+        self.state.lock().faults.until_error[operation as usize] = good;
     }
 
-    /// The sync after `good` good ones fails with an input/output error, once; what it was to make durable never is.
+    /// The same for a write.
+    pub fn fail_write(&self, good: Option<u64>) {
+        self.fail(Operation::Write, good);
+    }
+
+    /// The same for a sync; what it was to make durable never is.
     pub fn fail_sync(&self, good: Option<u64>) {
-        self.state.lock().faults.syncs_until_error = good;
+        self.fail(Operation::Sync, good);
+    }
+
+    /// The same for an operation of any kind.
+    pub fn fail_any(&self, good: Option<u64>) {
+        self.state.lock().faults.until_any_error = good;
+    }
+
+    /// The power goes after so many operations: from then on all fail, until [`FaultyDisk::cut_power`].
+    pub fn lose_power_after(&self, operations: Option<u64>) {
+        self.state.lock().faults.until_cut = operations;
+    }
+
+    /// Whether the power is gone.
+    #[must_use]
+    pub fn is_off(&self) -> bool {
+        self.state.lock().faults.off
     }
 
     /// Writes take only a part, by this seed; `None`: all of it.
@@ -108,14 +144,31 @@ impl FaultyDisk {
         self.state.lock().faults = Faults::default();
     }
 
+    /// Who is called around each sync of a file.
+    pub fn set_onlooker(&self, onlooker: Option<Onlooker>) {
+        self.state.lock().onlooker = onlooker;
+    }
+
     /// How many syncs of files there were.
     #[must_use]
     pub fn syncs(&self) -> u64 {
-        self.state.lock().faults.syncs
+        self.state.lock().syncs
     }
 
-    /// The power goes and comes back: open files are dead, locks are free, unsynced bytes and names are forgotten but
-    /// for what `leaves` says.
+    /// How many operations there were.
+    #[must_use]
+    pub fn operations(&self) -> u64 {
+        self.state.lock().operations
+    }
+
+    /// How many bytes were written.
+    #[must_use]
+    pub fn written(&self) -> u64 {
+        self.state.lock().written
+    }
+
+    /// The power goes (if it is still there) and comes back: open files are dead, locks are free, unsynced bytes and
+    /// names are forgotten but for what `leaves` says. Faults that were set are gone.
     pub fn cut_power(&self, leaves: Leaves) {
         let mut dice = Dice(match leaves {
             Leaves::Any(seed) => seed,
@@ -124,92 +177,71 @@ impl FaultyDisk {
         let mut state = self.state.lock();
         state.power += 1;
         state.locks.clear();
-        let kept = match leaves {
-            Leaves::Nothing => 0,
-            Leaves::Everything => state.unsynced.len(),
-            Leaves::Any(_) => in_memory(dice.below(state.unsynced.len() as u64 + 1)),
-        };
-        let mut names = state.durable.clone();
-        state
-            .unsynced
-            .drain(..)
-            .take(kept)
-            .for_each(|change| change.apply(&mut names));
-        for file in names.values() {
-            file.lock().cut_power(leaves, &mut dice);
-        }
-        state.durable = names.clone();
-        state.names = names;
+        state.faults = Faults::default();
+        state.names.cut_power(leaves, &mut dice);
     }
 
     /// The bytes of a file.
     #[must_use]
     pub fn read(&self, path: &Path) -> Option<Vec<u8>> {
-        self.state
-            .lock()
-            .names
-            .get(path)
-            .map(|file| file.lock().bytes.clone())
+        let file = self.state.lock().names.get(path).ok()?;
+        let bytes = file.lock().bytes.clone();
+        Some(bytes)
     }
 
     /// Puts bytes in place of a file's, durably, as damage does.
     pub fn spoil(&self, path: &Path, bytes: Vec<u8>) {
-        if let Some(file) = self.state.lock().names.get(path) {
+        if let Ok(file) = self.state.lock().names.get(path) {
             *file.lock() = Content::durable(bytes);
         }
     }
 
-    /// Puts a file there, durably, as if it had always been.
+    /// Puts a file there, durably, as somebody else does.
     pub fn put(&self, path: &Path, bytes: Vec<u8>) {
         let file = File::new(Mutex::new(Content::durable(bytes)));
         let mut state = self.state.lock();
-        state.names.insert(path.to_owned(), file.clone());
-        state.durable.insert(path.to_owned(), file);
+        state.names.change(NameChange::Put(path.to_owned(), file));
+        state.names.sync(path.parent().unwrap_or(path));
+    }
+
+    /// Takes a file away, durably, as somebody else does.
+    pub fn take_away(&self, path: &Path) {
+        let mut state = self.state.lock();
+        state.names.change(NameChange::Remove(path.to_owned()));
+        state.names.sync(path.parent().unwrap_or(path));
     }
 
     /// All files there are.
     #[must_use]
     pub fn files(&self) -> Vec<PathBuf> {
-        self.state.lock().names.keys().cloned().collect()
-    }
-}
-
-impl State {
-    fn change(&mut self, change: NameChange) -> io::Result<()> {
-        self.faults.may_change()?;
-        change.clone().apply(&mut self.names);
-        self.unsynced.push(change);
-        Ok(())
+        self.state.lock().names.files().keys().cloned().collect()
     }
 
-    fn get(&self, path: &Path) -> io::Result<File> {
-        self.names
-            .get(path)
-            .cloned()
-            .ok_or_else(|| io::ErrorKind::NotFound.into())
-    }
-}
-
-impl NameChange {
-    fn apply(self, names: &mut BTreeMap<PathBuf, File>) {
-        match self {
-            Self::Put(path, file) => names.insert(path, file),
-            Self::Remove(path) => names.remove(&path),
-        };
+    /// Another disk with the same files, all of them durable, and no faults.
+    #[must_use]
+    pub fn copy(&self) -> Self {
+        let copy = Self::new();
+        for (path, file) in self.state.lock().names.files() {
+            copy.put(path, file.lock().bytes.clone());
+        }
+        copy
     }
 }
 
 impl Disk for FaultyDisk {
-    fn create_dir(&self, _folder: &Path) -> io::Result<()> {
-        self.state.lock().faults.may_change()
+    fn create_dir(&self, folder: &Path) -> io::Result<()> {
+        let mut state = self.state.lock();
+        state.meet(Operation::Name)?;
+        state.faults.may_change()?;
+        state.names.make_folder(folder);
+        Ok(())
     }
 
     fn list(&self, folder: &Path) -> io::Result<Vec<FileEntry>> {
-        let state = self.state.lock();
-        let inside = state
-            .names
-            .iter()
-            .filter(|(path, _)| path.parent() == Some(folder));
+        let mut state = self.state.lock();
+        state.meet(Operation::Name)?;
+        let files = state.names.files().iter();
+        let inside = files.filter(|(path, _)| path.parent() == Some(folder));
         let entry = |(path, file): (&PathBuf, &File)| {
             Some(FileEntry {
                 name: path.file_name()?.to_str()?.to_owned(),
@@ -221,19 +253,20 @@ impl Disk for FaultyDisk {
 
     fn open(&self, path: &Path, access: Access) -> io::Result<Arc<dyn DiskFile>> {
         let mut state = self.state.lock();
+        state.meet(Operation::Name)?;
         if access != Access::Read {
             state.faults.may_change()?;
         } else if state.faults.unreadable.contains(path) {
             return Err(input_output());
         }
         let file = match access {
-            Access::New if state.names.contains_key(path) => return Err(io::ErrorKind::AlreadyExists.into()),
+            Access::New if state.names.has(path) => return Err(io::ErrorKind::AlreadyExists.into()),
             Access::New => {
                 let file = File::default();
                 state.change(NameChange::Put(path.to_owned(), file.clone()))?;
                 file
             }
-            _ => state.get(path)?,
+            _ => state.names.get(path)?,
         };
         Ok(Arc::new(FaultyFile {
             disk: self.clone(),
@@ -244,29 +277,28 @@ impl Disk for FaultyDisk {
 
     fn remove(&self, path: &Path) -> io::Result<()> {
         let mut state = self.state.lock();
-        state.get(path)?;
+        state.meet(Operation::Name)?;
+        state.names.get(path)?;
         state.change(NameChange::Remove(path.to_owned()))
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         let mut state = self.state.lock();
-        let file = state.get(from)?;
-        state.change(NameChange::Put(to.to_owned(), file))?;
-        state.change(NameChange::Remove(from.to_owned()))
+        state.meet(Operation::Name)?;
+        let file = state.names.get(from)?;
+        state.change(NameChange::Move(from.to_owned(), to.to_owned(), file))
     }
 
-    fn sync_dir(&self, _folder: &Path) -> io::Result<()> {
+    fn sync_dir(&self, folder: &Path) -> io::Result<()> {
         let mut state = self.state.lock();
-        if count_down(&mut state.faults.syncs_until_error) {
-            return Err(input_output());
-        }
-        state.durable = state.names.clone();
-        state.unsynced.clear();
+        state.meet(Operation::Sync)?;
+        state.names.sync(folder);
         Ok(())
     }
 
     fn lock(&self, path: &Path) -> io::Result<Option<Box<dyn Send + Sync>>> {
         let mut state = self.state.lock();
+        state.meet(Operation::Name)?;
         state.faults.may_change()?;
         if !state.locks.insert(path.to_owned()) {
             return Ok(None);
@@ -280,6 +312,11 @@ impl Disk for FaultyDisk {
 
     fn is_locked(&self, path: &Path) -> io::Result<bool> {
         Ok(self.state.lock().locks.contains(path))
+    }
+
+    // Always of the same length, so that a run can be repeated to the byte.
+    fn process(&self) -> u32 {
+        12_345
     }
 }
 
@@ -312,11 +349,20 @@ impl FaultyFile {
             false => Err(input_output()),
         }
     }
+
+    fn looked_at(&self) {
+        let onlooker = self.disk.state.lock().onlooker.clone();
+        if let Some(look) = onlooker {
+            look();
+        }
+    }
 }
 
 impl DiskFile for FaultyFile {
     fn read_at(&self, into: &mut Vec<u8>, offset: u64, bytes: usize) -> io::Result<usize> {
-        self.alive(&self.disk.state.lock())?;
+        let mut state = self.disk.state.lock();
+        self.alive(&state)?;
+        state.meet(Operation::Read)?;
         let content = self.file.lock();
         let from = usize::try_from(offset)
             .unwrap_or(usize::MAX)
@@ -329,29 +375,32 @@ impl DiskFile for FaultyFile {
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<usize> {
         let mut state = self.disk.state.lock();
         self.alive(&state)?;
+        state.operations += 1;
         let taken = state.faults.take(bytes.len())?;
-        self.file.lock().write(
-            usize::try_from(offset).map_err(io::Error::other)?,
-            &bytes[..taken],
-        );
+        state.written += taken as u64;
+        let offset = usize::try_from(offset).map_err(io::Error::other)?;
+        self.file.lock().write(offset, &bytes[..taken]);
         Ok(taken)
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        let mut state = self.disk.state.lock();
-        self.alive(&state)?;
-        state.faults.syncs += 1;
-        let fails = count_down(&mut state.faults.syncs_until_error);
-        self.file.lock().sync(fails);
-        match fails {
-            true => Err(input_output()),
-            false => Ok(()),
-        }
+        self.looked_at();
+        let result = {
+            let mut state = self.disk.state.lock();
+            self.alive(&state)?;
+            state.syncs += 1;
+            let result = state.meet(Operation::Sync);
+            self.file.lock().sync(result.is_err());
+            result
+        };
+        self.looked_at();
+        result
     }
 
     fn set_len(&self, bytes: u64) -> io::Result<()> {
-        let state = self.disk.state.lock();
+        let mut state = self.disk.state.lock();
         self.alive(&state)?;
+        state.meet(Operation::Write)?;
         state.faults.may_change()?;
         self.file
             .lock()
@@ -360,7 +409,9 @@ impl DiskFile for FaultyFile {
     }
 
     fn len(&self) -> io::Result<u64> {
-        self.alive(&self.disk.state.lock())?;
+        let mut state = self.disk.state.lock();
+        self.alive(&state)?;
+        state.meet(Operation::Read)?;
         Ok(self.file.lock().bytes.len() as u64)
     }
 }

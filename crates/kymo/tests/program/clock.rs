@@ -80,7 +80,7 @@ fn a_clock_that_was_set_back_by_less_than_a_second_is_held_until_it_has_caught_u
     let server = home.serve();
     let mut recorded = Vec::new();
     // Until the clock has passed the time that stands in the ledger.
-    while recorded.last().is_none_or(|last| *last <= ahead) {
+    while recorded.len() < 2 || now_us() <= ahead {
         assert_eq!(server.post("{\"type\":\"b\"}").0, 200);
         recorded = server.events("").iter().map(recorded_us).collect();
         assert!(recorded.is_sorted(), "{recorded:?}");
