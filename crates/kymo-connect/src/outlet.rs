@@ -3,7 +3,7 @@
 //! A source hands over events in order and waits: what slows the other side down slows the source, and nothing piles
 //! up between them. Busy hubs, full disks and rate limits are waited for here, so that no source has to know them.
 
-use std::{future::Future, pin::Pin, time::Duration};
+use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 
 use kymo_event::Event;
 use kymo_hub::{Hub, Principal, PublishError, Rejected};
@@ -53,7 +53,7 @@ pub struct Refused {
 /// The hub of this process.
 pub struct HubOutlet {
     hub: Hub,
-    owner: Principal,
+    owner: Arc<Principal>,
     door: &'static str,
 }
 
@@ -63,7 +63,7 @@ impl HubOutlet {
     pub fn new(hub: Hub, door: &'static str) -> Self {
         Self {
             hub,
-            owner: Principal::owner(),
+            owner: Arc::new(Principal::owner()),
             door,
         }
     }
@@ -101,7 +101,7 @@ impl HubOutlet {
     async fn commit(&self, events: &[Event<'static>], indexes: &[usize]) -> Result<Vec<Rejected>, String> {
         let mut patience = Patience::default();
         loop {
-            let mut intake = self.hub.intake(&self.owner, self.door);
+            let mut intake = self.hub.intake(Arc::clone(&self.owner), self.door);
             for &index in indexes {
                 intake.event(index, events[index].clone());
             }

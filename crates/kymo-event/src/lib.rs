@@ -30,7 +30,7 @@ pub use limits::Limits;
 pub use line::{LineError, LineSpans, LineView, check_crc, write_line};
 pub use names::{begins_name, fold_separators, is_separator, same_name};
 pub use prepared::{Batch, IdKey};
-pub use records::{Record, RecordFormat, Records};
+pub use records::{Record, RecordFormat, Records, Unreadable, Wrapper};
 pub use refusal::Refusal;
 pub use seq::{LedgerId, Seq};
 pub use time::{Micros, TimeError};

@@ -6,6 +6,10 @@ use crate::{
     json::{self, Checked, Fault, skip_space},
 };
 
+mod wrapper;
+
+pub use wrapper::{Unreadable, Wrapper};
+
 /// How the records of a body are divided.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum RecordFormat {
@@ -181,7 +185,7 @@ fn next_line<'a>(body: &'a [u8], at: &mut usize, line: &mut usize) -> Option<(us
 /// A body that is one value, an array, or lines after all.
 fn whole(body: &[u8], start: usize) -> Source<'_> {
     let values = if body[start] == b'[' {
-        array(body, start)
+        lone_array(body, start)
     } else {
         single(body, start)
     };
@@ -219,8 +223,21 @@ fn second_line(body: &[u8], start: usize) -> Option<usize> {
     (body.get(second) == Some(&b'{')).then_some(second)
 }
 
-/// The elements of an array, each checked.
-fn array(body: &[u8], start: usize) -> Result<Option<Values>, Fault> {
+/// The elements of the array that a body is.
+fn lone_array(body: &[u8], start: usize) -> Result<Option<Values>, Fault> {
+    let (values, end) = array(body, start)?;
+    let rest = skip_space(body, end);
+    if rest < body.len() {
+        return Err(Fault::Syntax {
+            at: rest,
+            what: "nothing may follow the array",
+        });
+    }
+    Ok(Some(values))
+}
+
+/// The elements of an array, each checked, and where it ends.
+fn array(body: &[u8], start: usize) -> Result<(Values, usize), Fault> {
     let mut values = Vec::new();
     let mut at = skip_space(body, start + 1);
     if body.get(at) != Some(&b']') {
@@ -246,14 +263,7 @@ fn array(body: &[u8], start: usize) -> Result<Option<Values>, Fault> {
             }
         }
     }
-    let rest = skip_space(body, at + 1);
-    if rest < body.len() {
-        return Err(Fault::Syntax {
-            at: rest,
-            what: "nothing may follow the array",
-        });
-    }
-    Ok(Some(values))
+    Ok((values, at + 1))
 }
 
 pub(crate) fn invalid_utf8(error: std::str::Utf8Error) -> Refusal {

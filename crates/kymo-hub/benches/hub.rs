@@ -120,7 +120,7 @@ fn body(with_ids: bool, turn: u64) -> Vec<u8> {
 }
 
 fn taken_in(hub: &Hub, body: &[u8]) -> Intake {
-    let mut intake = hub.intake(&Principal::owner(), "bench");
+    let mut intake = hub.intake(Principal::owner(), "bench");
     intake.reserve(body.len());
     for record in Records::new(body, RecordFormat::Lines, &Limits::default()).expect("records") {
         intake.take(record, None);

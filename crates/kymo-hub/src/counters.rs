@@ -88,14 +88,13 @@ impl Numbers {
     /// Counts events that became durable.
     pub(crate) fn stored(&self, tally: &Tally) {
         let second = self.clock.second();
-        let sums = tally.sums();
         let mut state = self.state.lock();
-        state.events += sums.events;
-        state.pulse.add(second, sums.levels);
-        for (name, count) in sums.types {
+        state.events += tally.events();
+        state.pulse.add(second, tally.levels());
+        for (name, count) in tally.types() {
             state.types.add(second, name, count);
         }
-        for (name, count) in sums.sources {
+        for (name, count) in tally.sources() {
             state.sources.add(second, name, count);
         }
     }

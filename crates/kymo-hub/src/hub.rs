@@ -51,8 +51,8 @@ impl Hub {
 
     /// Begins a batch from one principal at one door (`http`, `ws`, `import`, …).
     #[must_use]
-    pub fn intake(&self, principal: &Principal, door: &'static str) -> Intake {
-        Intake::new(Arc::clone(&self.shared), principal.clone(), door)
+    pub fn intake(&self, principal: impl Into<Arc<Principal>>, door: &'static str) -> Intake {
+        Intake::new(Arc::clone(&self.shared), principal.into(), door)
     }
 
     /// Records something of our own: type `kymo.*`, source `kymo`. Never blocks, never fails loudly; aggregated under

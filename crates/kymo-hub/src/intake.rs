@@ -28,7 +28,7 @@ mod judge;
 /// Collects the records of one request, then commits them as one batch.
 pub struct Intake {
     hub: Arc<Shared>,
-    principal: Principal,
+    principal: Arc<Principal>,
     door: &'static str,
     batch: Batch,
     /// Of each event in the batch, its index in the request.
@@ -46,7 +46,7 @@ pub struct Intake {
 }
 
 impl Intake {
-    pub(crate) fn new(hub: Arc<Shared>, principal: Principal, door: &'static str) -> Self {
+    pub(crate) fn new(hub: Arc<Shared>, principal: Arc<Principal>, door: &'static str) -> Self {
         Self {
             hub,
             principal,
@@ -68,7 +68,7 @@ impl Intake {
         if self.batch.is_empty() {
             // Bodies are a little shorter or longer than what they were made from.
             let bytes = bytes.min(self.hub.settings.limits.batch_bytes_max);
-            self.batch = Batch::with_capacity(bytes + bytes / 16 + 64, bytes / 256 + 1);
+            self.batch = Batch::with_capacity(bytes + bytes / 16 + 256, bytes / 256 + 1);
         }
     }
 

@@ -1,6 +1,6 @@
 //! The answer to a batch, in the words of the wire.
 
-use kymo_event::{Refusal, Seq};
+use kymo_event::{Refusal, Seq, json};
 use kymo_ledger::{AppendError, Durability};
 
 /// The answer to a batch.
@@ -21,6 +21,43 @@ pub struct Receipt {
     /// Not taken either, and not listed.
     #[serde(skip_serializing_if = "is_zero")]
     pub rejected_more: usize,
+}
+
+impl Receipt {
+    /// Appends the members of the JSON object that serde makes of it, without braces: every event that is sent alone
+    /// has such an answer.
+    pub fn write_members(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(b"\"accepted\":");
+        json::push_number(out, self.accepted as u64);
+        write_seq(b",\"first\":", self.first, out);
+        write_seq(b",\"last\":", self.last, out);
+        out.extend_from_slice(b",\"durability\":\"");
+        out.extend_from_slice(self.durability.as_str().as_bytes());
+        out.extend_from_slice(b"\",\"duplicates\":");
+        write_list(&self.duplicates, out);
+        out.extend_from_slice(b",\"rejected\":");
+        write_list(&self.rejected, out);
+        if self.rejected_more > 0 {
+            out.extend_from_slice(b",\"rejected_more\":");
+            json::push_number(out, self.rejected_more as u64);
+        }
+    }
+}
+
+fn write_seq(key: &[u8], seq: Option<Seq>, out: &mut Vec<u8>) {
+    out.extend_from_slice(key);
+    match seq {
+        Some(seq) => json::push_number(out, seq.get()),
+        None => out.extend_from_slice(b"null"),
+    }
+}
+
+fn write_list(list: &[impl serde::Serialize], out: &mut Vec<u8>) {
+    if list.is_empty() {
+        out.extend_from_slice(b"[]");
+    } else {
+        serde_json::to_writer(out, list).expect("memory takes every byte");
+    }
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref)] // serde asks for a reference
@@ -98,5 +135,47 @@ impl std::convert::From<AppendError> for PublishError {
             AppendError::Write(cause) => Self::Unwritable(cause.to_string()),
             AppendError::Closed => Self::Closing,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(receipt: &Receipt) -> String {
+        let mut out = b"{".to_vec();
+        receipt.write_members(&mut out);
+        out.push(b'}');
+        String::from_utf8(out).expect("JSON is text")
+    }
+
+    #[test]
+    fn a_receipt_is_written_as_serde_writes_it() {
+        let mut receipt = Receipt {
+            accepted: 1_234_567_890,
+            first: Some(Seq::FIRST),
+            last: Seq::new(u64::MAX),
+            durability: Durability::Fsync,
+            duplicates: vec![],
+            rejected: vec![],
+            rejected_more: 0,
+        };
+        assert_eq!(written(&receipt), serde_json::to_string(&receipt).expect("JSON"));
+        receipt.first = None;
+        receipt.durability = Durability::Relaxed;
+        receipt.rejected_more = 7;
+        receipt.duplicates = vec![Duplicate {
+            index: 3,
+            seq: Seq::FIRST,
+        }];
+        receipt.rejected = [None, Some(9)]
+            .map(|byte| Rejected {
+                index: 1,
+                byte,
+                code: "invalid_json",
+                message: "a \"quoted\" word".into(),
+            })
+            .to_vec();
+        assert_eq!(written(&receipt), serde_json::to_string(&receipt).expect("JSON"));
     }
 }

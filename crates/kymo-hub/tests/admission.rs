@@ -11,7 +11,7 @@ use kymo_ledger::{Durability, LedgerSettings};
 /// Commits a body as a door does.
 async fn post(hub: &TempHub, body: &str) -> Receipt {
     let limits = hub.hub.settings().limits.clone();
-    let mut intake = hub.hub.intake(&Principal::owner(), "test");
+    let mut intake = hub.hub.intake(Principal::owner(), "test");
     intake.reserve(body.len());
     for record in Records::new(body.as_bytes(), RecordFormat::Json, &limits).expect("records") {
         intake.take(record, None);
@@ -159,7 +159,7 @@ async fn a_batch_ends_at_its_limit() {
     let mut settings = HubSettings::default();
     settings.limits.batch_bytes_max = 100;
     let hub = TempHub::with(settings);
-    let mut intake = hub.hub.intake(&Principal::owner(), "test");
+    let mut intake = hub.hub.intake(Principal::owner(), "test");
     let record = sized(50);
     for index in 0..3 {
         let record = RawJson::parse(&record, 10).expect("JSON");
@@ -192,7 +192,7 @@ async fn a_bound_token_writes_and_sees_only_its_own() {
         &[Scope::Emit, Scope::Read],
         &[(BoundKey::Source, "lab"), (BoundKey::Agent, "planner")],
     );
-    let mut intake = hub.hub.intake(&lab, "test");
+    let mut intake = hub.hub.intake(lab.clone(), "test");
     let records = [
         r#"{"type":"a"}"#,
         r#"{"type":"a","source":"lab","agent":"planner"}"#,
@@ -222,7 +222,7 @@ async fn a_bound_token_writes_and_sees_only_its_own() {
 #[tokio::test]
 async fn without_the_scope_nothing_is_written_or_read() {
     let hub = TempHub::new();
-    let mut intake = hub.hub.intake(&token(&[Scope::Read], &[]), "test");
+    let mut intake = hub.hub.intake(token(&[Scope::Read], &[]), "test");
     intake.event(0, numbered(1));
     assert_eq!(intake.commit().await, Err(PublishError::NotAllowed));
     let request = kymo_hub::SubscribeRequest {

@@ -57,6 +57,17 @@ pub enum Durability {
     Relaxed,
 }
 
+impl Durability {
+    /// The word of the wire and of settings.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Fsync => "fsync",
+            Self::Relaxed => "relaxed",
+        }
+    }
+}
+
 /// The smallest wait for stragglers when a group had several events.
 pub const GATHER: Duration = Duration::from_micros(50);
 

@@ -1,8 +1,11 @@
 //! What the events of one batch are, noted while they pass: a few bytes each, no allocation for a name seen before.
+//!
+//! Most batches are one event with one type and one source: those two names cost one allocation together.
 
 use std::collections::HashMap;
 
 use kymo_event::Level;
+use smallvec::SmallVec;
 
 use super::names::OTHERS;
 
@@ -12,9 +15,11 @@ const NAMES_MAX: usize = 1_000;
 /// Type, source and level of every event of a batch.
 #[derive(Default, Debug)]
 pub(crate) struct Tally {
+    // All names, end to end.
+    text: String,
     types: Interned,
     sources: Interned,
-    events: Vec<Noted>,
+    events: SmallVec<[Noted; 4]>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -24,19 +29,14 @@ struct Noted {
     level: Level,
 }
 
-/// A tally by name.
-pub(super) struct Sums<'t> {
-    pub(super) events: u64,
-    pub(super) levels: [u32; 5],
-    pub(super) types: Vec<(&'t str, u32)>,
-    pub(super) sources: Vec<(&'t str, u32)>,
-}
-
 impl Tally {
     pub(crate) fn add(&mut self, kind: &str, source: &str, level: Level) {
+        if self.text.is_empty() {
+            self.text.reserve(kind.len() + source.len());
+        }
         let noted = Noted {
-            kind: self.types.number(kind),
-            source: self.sources.number(source),
+            kind: self.types.number(kind, &mut self.text),
+            source: self.sources.number(source, &mut self.text),
             level,
         };
         self.events.push(noted);
@@ -51,29 +51,40 @@ impl Tally {
         });
     }
 
-    pub(super) fn sums(&self) -> Sums<'_> {
+    /// How many events there are.
+    pub(super) fn events(&self) -> u64 {
+        self.events.len() as u64
+    }
+
+    /// How many of each level, in rising order.
+    pub(super) fn levels(&self) -> [u32; 5] {
         let mut levels = [0; 5];
-        let mut types = vec![0; self.types.names.len()];
-        let mut sources = vec![0; self.sources.names.len()];
         for noted in &self.events {
             levels[noted.level as usize] += 1;
-            types[usize::from(noted.kind)] += 1;
-            sources[usize::from(noted.source)] += 1;
         }
-        Sums {
-            events: self.events.len() as u64,
-            levels,
-            types: self.types.named(types),
-            sources: self.sources.named(sources),
-        }
+        levels
+    }
+
+    /// How many of each type.
+    pub(super) fn types(&self) -> impl Iterator<Item = (&str, u32)> {
+        self.types
+            .counts(&self.text, self.events.iter().map(|noted| noted.kind))
+    }
+
+    /// How many of each source.
+    pub(super) fn sources(&self) -> impl Iterator<Item = (&str, u32)> {
+        self.sources
+            .counts(&self.text, self.events.iter().map(|noted| noted.source))
     }
 }
 
 /// Names by number. Neighbours usually have the same one; few are looked through, many are looked up.
 #[derive(Default, Debug)]
 struct Interned {
-    names: Vec<Box<str>>,
-    numbers: HashMap<Box<str>, u16>,
+    // Where in the text each name begins and ends.
+    spans: SmallVec<[(u32, u32); 2]>,
+    // Boxed, since almost no batch needs it.
+    numbers: Option<Box<HashMap<Box<str>, u16>>>,
     last: u16,
 }
 
@@ -81,48 +92,69 @@ struct Interned {
 const LOOKED_THROUGH_MAX: usize = 16;
 
 impl Interned {
-    fn number(&mut self, name: &str) -> u16 {
-        if self
-            .names
-            .get(usize::from(self.last))
-            .is_some_and(|last| **last == *name)
-        {
+    fn number(&mut self, name: &str, text: &mut String) -> u16 {
+        let last = self.spans.get(usize::from(self.last));
+        if last.is_some_and(|span| cut(text, *span) == name) {
             return self.last;
         }
-        self.last = match self.find(name) {
+        self.last = match self.find(name, text) {
             Some(number) => number,
-            None if self.names.len() < NAMES_MAX => self.add(name),
-            None => self.find(OTHERS).unwrap_or_else(|| self.add(OTHERS)),
+            None if self.spans.len() < NAMES_MAX => self.add(name, text),
+            None => self.find(OTHERS, text).unwrap_or_else(|| self.add(OTHERS, text)),
         };
         self.last
     }
 
-    fn find(&self, name: &str) -> Option<u16> {
-        if self.names.len() > LOOKED_THROUGH_MAX {
-            return self.numbers.get(name).copied();
+    fn find(&self, name: &str, text: &str) -> Option<u16> {
+        match &self.numbers {
+            Some(numbers) => numbers.get(name).copied(),
+            None => self
+                .spans
+                .iter()
+                .position(|span| cut(text, *span) == name)
+                .map(narrow),
         }
-        self.names.iter().position(|known| **known == *name).map(narrow)
     }
 
-    fn add(&mut self, name: &str) -> u16 {
-        let number = narrow(self.names.len());
-        self.names.push(name.into());
-        if self.names.len() > LOOKED_THROUGH_MAX {
-            let unhashed = self.numbers.len()..self.names.len();
-            let hashed = unhashed.map(|number| (self.names[number].clone(), narrow(number)));
-            self.numbers.extend(hashed.collect::<Vec<_>>());
+    fn add(&mut self, name: &str, text: &mut String) -> u16 {
+        let number = narrow(self.spans.len());
+        let start = text.len();
+        text.push_str(name);
+        self.spans.push((offset(start), offset(text.len())));
+        if let Some(numbers) = &mut self.numbers {
+            numbers.insert(name.into(), number);
+        } else if self.spans.len() > LOOKED_THROUGH_MAX {
+            let names = self.spans.iter().map(|span| cut(text, *span).into());
+            self.numbers = Some(Box::new(names.zip(0..).collect()));
         }
         number
     }
 
-    fn named(&self, counts: Vec<u32>) -> Vec<(&str, u32)> {
-        let named = self.names.iter().map(|name| &**name).zip(counts);
-        named.filter(|(_, count)| *count > 0).collect()
+    /// Each name that occurs among `numbers`, and how often.
+    fn counts<'t>(
+        &'t self,
+        text: &'t str,
+        numbers: impl Iterator<Item = u16>,
+    ) -> impl Iterator<Item = (&'t str, u32)> {
+        let mut counts: SmallVec<[u32; 4]> = SmallVec::from_elem(0, self.spans.len());
+        for number in numbers {
+            counts[usize::from(number)] += 1;
+        }
+        let names = self.spans.iter().map(move |span| cut(text, *span));
+        names.zip(counts).filter(|(_, count)| *count > 0)
     }
+}
+
+fn cut(text: &str, span: (u32, u32)) -> &str {
+    &text[span.0 as usize..span.1 as usize]
 }
 
 fn narrow(number: usize) -> u16 {
     u16::try_from(number).expect("bounded by NAMES_MAX")
+}
+
+fn offset(at: usize) -> u32 {
+    u32::try_from(at).expect("a batch is bounded far below 4 GiB")
 }
 
 #[cfg(test)]
@@ -136,11 +168,10 @@ mod tests {
         tally.add("b", "x", Level::Error);
         tally.add("a", "y", Level::Info);
         tally.retain(|position| position != 0);
-        let sums = tally.sums();
-        assert_eq!(sums.events, 2);
-        assert_eq!(sums.levels, [0, 1, 0, 1, 0]);
-        assert_eq!(sums.types, [("a", 1), ("b", 1)]);
-        assert_eq!(sums.sources, [("x", 1), ("y", 1)]);
+        assert_eq!(tally.events(), 2);
+        assert_eq!(tally.levels(), [0, 1, 0, 1, 0]);
+        assert_eq!(tally.types().collect::<Vec<_>>(), [("a", 1), ("b", 1)]);
+        assert_eq!(tally.sources().collect::<Vec<_>>(), [("x", 1), ("y", 1)]);
     }
 
     #[test]
@@ -149,7 +180,9 @@ mod tests {
         for number in 0..5_000 {
             tally.add(&format!("t{number}"), "s", Level::Info);
         }
-        assert_eq!(tally.types.names.len(), NAMES_MAX + 1);
-        assert_eq!(tally.sums().types.last(), Some(&(OTHERS, 4_000)));
+        assert_eq!(tally.types.spans.len(), NAMES_MAX + 1);
+        assert_eq!(tally.types().last(), Some((OTHERS, 4_000)));
+        assert_eq!(tally.types().map(|(_, count)| count).sum::<u32>(), 5_000);
+        assert_eq!(tally.sources().collect::<Vec<_>>(), [("s", 5_000)]);
     }
 }

@@ -23,44 +23,44 @@ const COMPACTED_MAX: usize = 16;
 impl Intake {
     /// Appends; the answer comes when everything stored is durable. Dropping the future loses nothing that was handed
     /// over to the ledger.
-    pub async fn commit(self) -> Result<Receipt, PublishError> {
+    pub async fn commit(mut self) -> Result<Receipt, PublishError> {
         if !self.principal.may(Scope::Emit) {
             return Err(PublishError::NotAllowed);
         }
-        let hub = Arc::clone(&self.hub);
-        let door = self.door;
-        let (mut batch, repeats) = self.find_repeats().await;
+        // Boxed, since most events have no id, and every future here is as large as what it may hold.
+        let repeats = match self.with_id {
+            0 => Repeats::default(),
+            _ => Box::pin(self.find_repeats()).await,
+        };
         let reused = repeats.reused;
-        let refused = std::mem::take(&mut batch.refused);
-        let result = batch.append(repeats).await;
+        let result = self.append(repeats).await;
         match &result {
-            Ok(receipt) => hub.numbers.answered(receipt.duplicates.len(), reused, &refused),
-            Err(error) => tracing::debug!(door, %error, "a batch was not taken"),
+            Ok(receipt) => {
+                let repeats = receipt.duplicates.len();
+                self.hub.numbers.answered(repeats, reused, &self.refused);
+            }
+            Err(error) => tracing::debug!(door = self.door, %error, "a batch was not taken"),
         }
         result
     }
 
-    async fn find_repeats(mut self) -> (Self, Repeats) {
-        if self.with_id == 0 {
-            return (self, Repeats::default());
-        }
-        let hub = Arc::clone(&self.hub);
-        let batch = std::mem::take(&mut self.batch);
+    async fn find_repeats(&mut self) -> Repeats {
+        let hub = &self.hub;
         hub.ids_loaded.wait().await;
+        let batch = std::mem::take(&mut self.batch);
         let (batch, repeats) = repeats::find(&hub.ids, &hub.ring, &hub.ledger, batch).await;
         self.batch = batch;
-        (self, repeats)
+        repeats
     }
 
-    async fn append(mut self, mut found: Repeats) -> Result<Receipt, PublishError> {
+    async fn append(&mut self, mut found: Repeats) -> Result<Receipt, PublishError> {
         let in_flight = self.hub.gate.enter().ok_or(PublishError::Closing)?;
         self.leave_out(&found);
         let guard = found.claim.take();
         let claim = guard.as_ref().map(|guard| Arc::clone(&guard.0));
-        let appended = if self.batch.is_empty() {
-            None
-        } else {
-            Some(self.hand_over(guard, in_flight).await?)
+        let appended = match self.batch.is_empty() {
+            true => None,
+            false => Some(self.hand_over(guard, in_flight).await?),
         };
         if let Some(claim) = claim.as_ref().filter(|_| found.events.len() < COMPACTED_MAX) {
             self.compact(&found, claim);
@@ -118,7 +118,7 @@ impl Intake {
     }
 
     fn receipt(
-        mut self,
+        &mut self,
         appended: Option<Appended>,
         repeats: &[(u32, Original)],
         claim: Option<&Claim>,
@@ -143,7 +143,7 @@ impl Intake {
             last,
             durability: self.hub.durability(appended),
             duplicates,
-            rejected: self.rejected,
+            rejected: std::mem::take(&mut self.rejected),
             rejected_more: self.rejected_more,
         }
     }

@@ -24,7 +24,7 @@ pub use tokens::{TokenError, TokenInfo, TokenStore};
 #[derive(Debug)]
 pub(crate) struct Caller {
     /// Who, and what it may do.
-    pub(crate) principal: Principal,
+    pub(crate) principal: Arc<Principal>,
     /// Told when the token is revoked: conversations end then.
     pub(crate) revoked: CancellationToken,
 }
@@ -32,7 +32,7 @@ pub(crate) struct Caller {
 impl Caller {
     fn new(principal: Principal) -> Arc<Self> {
         Arc::new(Self {
-            principal,
+            principal: Arc::new(principal),
             revoked: CancellationToken::new(),
         })
     }

@@ -1,4 +1,6 @@
 //! `POST /api/v1/events`: a body becomes records, records become a batch, and the answer comes when it is on disk.
+use std::sync::Arc;
+
 use axum::{
     body::Body as HttpBody,
     extract::State,
@@ -37,7 +39,7 @@ pub(crate) async fn emit(State(app): State<App>, request: Request<HttpBody>) -> 
     if receipt.is_err() {
         body::discard(&mut body).await;
     }
-    answer(&receipt?)
+    Ok(answer(&receipt?))
 }
 
 async fn store(app: &App, head: &Parts, body: &mut HttpBody) -> Result<Receipt, ApiError> {
@@ -46,11 +48,12 @@ async fn store(app: &App, head: &Parts, body: &mut HttpBody) -> Result<Receipt, 
     let form = Form::of(&head.headers)?;
     let limits = &app.hub().settings().limits;
     let body = body::read(&head.headers, body, limits.batch_bytes_max, &app.budget).await?;
-    let mut intake = app.hub().intake(&caller.principal, "http");
+    let mut intake = app.hub().intake(Arc::clone(&caller.principal), "http");
     match form {
-        Form::Records(format, certain) => {
-            admit(&mut intake, &body, format, named.or(certain), limits).await;
-        }
+        Form::Records(format, certain) => match cut(&body, format, limits) {
+            Ok(records) => admit(&mut intake, records, body.len(), named.or(certain)).await,
+            Err(refusal) => intake.refuse(0, refusal),
+        },
         Form::Binary => admit_binary(&mut intake, &head.headers, &body, limits),
     }
     // Bodies are large and commits take a while: others can use the memory meanwhile.
@@ -58,19 +61,14 @@ async fn store(app: &App, head: &Parts, body: &mut HttpBody) -> Result<Receipt, 
     Ok(intake.commit().await?)
 }
 
-/// Reads the records of a body into the batch, giving others a turn between slices.
+/// Reads records of so many bytes into the batch, giving others a turn between slices.
 pub(crate) async fn admit(
     intake: &mut Intake,
-    body: &[u8],
-    format: RecordFormat,
+    records: Records<'_>,
+    bytes: usize,
     dialect: Option<&'static dyn Dialect>,
-    limits: &Limits,
 ) {
-    let records = match cut(body, format, limits) {
-        Ok(records) => records,
-        Err(refusal) => return intake.refuse(0, refusal),
-    };
-    intake.reserve(body.len());
+    intake.reserve(bytes);
     let mut slice_end = SLICE_BYTES;
     for record in records {
         if record.byte >= slice_end {
@@ -81,13 +79,21 @@ pub(crate) async fn admit(
     }
 }
 
-// An array is checked whole before its first record: a large one would keep others waiting.
+// Lines are checked one by one, an array as a whole before its first record.
 fn cut<'a>(body: &'a [u8], format: RecordFormat, limits: &Limits) -> Result<Records<'a>, Refusal> {
-    let many_threads = || Handle::current().runtime_flavor() == RuntimeFlavor::MultiThread;
-    if body.len() >= LARGE_BYTES && format == RecordFormat::Json && many_threads() {
-        return tokio::task::block_in_place(|| Records::new(body, format, limits));
+    match format {
+        RecordFormat::Json => unhurried(body.len(), || Records::new(body, format, limits)),
+        RecordFormat::Lines => Records::new(body, format, limits),
     }
-    Records::new(body, format, limits)
+}
+
+/// Checks so many bytes at once; where they are many, not on a thread that others wait for.
+pub(crate) fn unhurried<T>(bytes: usize, check: impl FnOnce() -> T) -> T {
+    let many_threads = || Handle::current().runtime_flavor() == RuntimeFlavor::MultiThread;
+    if bytes >= LARGE_BYTES && many_threads() {
+        return tokio::task::block_in_place(check);
+    }
+    check()
 }
 
 fn admit_binary(intake: &mut Intake, headers: &HeaderMap, body: &[u8], limits: &Limits) {
@@ -103,14 +109,13 @@ fn admit_binary(intake: &mut Intake, headers: &HeaderMap, body: &[u8], limits: &
     }
 }
 
-fn answer(receipt: &Receipt) -> Result<Response, ApiError> {
-    let body = serde_json::to_vec(receipt).map_err(|error| ApiError::new("internal", error.to_string()))?;
-    Ok((
-        status(receipt),
-        [(header::CONTENT_TYPE, "application/json")],
-        body,
-    )
-        .into_response())
+fn answer(receipt: &Receipt) -> Response {
+    let mut body = Vec::with_capacity(128);
+    body.push(b'{');
+    receipt.write_members(&mut body);
+    body.push(b'}');
+    let headers = [(header::CONTENT_TYPE, "application/json")];
+    (status(receipt), headers, body).into_response()
 }
 
 // An empty batch is no fault of its sender: nothing was refused.

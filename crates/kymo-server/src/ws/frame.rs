@@ -136,34 +136,46 @@ pub(crate) fn unmask(payload: &mut [u8], mask: [u8; 4]) {
 
 /// Appends the header of a whole, unmasked frame.
 pub(crate) fn write_header(opcode: Opcode, payload: usize, out: &mut Vec<u8>) {
-    out.push(0x80 | opcode.bits());
-    match (u8::try_from(payload), u16::try_from(payload)) {
-        (Ok(short @ 0..=125), _) => out.push(short),
-        (_, Ok(medium)) => {
-            out.push(126);
-            out.extend_from_slice(&medium.to_be_bytes());
-        }
-        _ => {
-            out.push(127);
-            out.extend_from_slice(&(payload as u64).to_be_bytes());
-        }
-    }
+    let (header, length) = header(opcode, payload);
+    out.extend_from_slice(&header[..length]);
 }
 
-/// Appends a text frame whose payload is written by `write`. The payload is moved if its size is not the usual one.
+/// The header of a whole, unmasked frame, and how many of the bytes it takes.
+fn header(opcode: Opcode, payload: usize) -> ([u8; HEADER_MAX], usize) {
+    let mut header = [0; HEADER_MAX];
+    header[0] = 0x80 | opcode.bits();
+    let length = match (u8::try_from(payload), u16::try_from(payload)) {
+        (Ok(short @ 0..=125), _) => {
+            header[1] = short;
+            2
+        }
+        (_, Ok(medium)) => {
+            header[1] = 126;
+            header[2..4].copy_from_slice(&medium.to_be_bytes());
+            4
+        }
+        _ => {
+            header[1] = 127;
+            header[2..].copy_from_slice(&(payload as u64).to_be_bytes());
+            HEADER_MAX
+        }
+    };
+    (header, length)
+}
+
+/// Appends a text frame whose payload is written by `write`. A payload that is not a short one is moved.
 pub(crate) fn build(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
-    const USUAL: usize = 4;
+    const SHORT: usize = 2;
     let start = out.len();
-    out.extend_from_slice(&[0; USUAL]);
+    out.extend_from_slice(&[0; SHORT]);
     write(out);
-    let size = out.len() - start - USUAL;
-    let mut header = Vec::with_capacity(HEADER_MAX);
-    write_header(Opcode::Text, size, &mut header);
-    if header.len() == USUAL {
-        out[start..start + USUAL].copy_from_slice(&header);
-    } else {
-        out.splice(start..start + USUAL, header);
+    let (from, size) = (start + SHORT, out.len() - start - SHORT);
+    let (header, length) = header(Opcode::Text, size);
+    if length > SHORT {
+        out.resize(start + length + size, 0);
+        out.copy_within(from..from + size, start + length);
     }
+    out[start..start + length].copy_from_slice(&header[..length]);
 }
 
 #[cfg(test)]

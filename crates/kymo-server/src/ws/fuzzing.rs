@@ -5,6 +5,8 @@ use axum::{
     http::{HeaderMap, Request, header},
 };
 
+use kymo_event::Limits;
+
 use super::{
     frame::{self, Header, Opcode},
     handshake,
@@ -103,7 +105,7 @@ pub fn ops(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else {
         return;
     };
-    let (message, read) = Message::read(text);
+    let (message, read) = Message::read(text, &Limits::default());
     for key in ["ref", "sub"] {
         if let Some(echo) = message.echo(key) {
             serde_json::from_str::<serde::de::IgnoredAny>(echo).expect("what is sent back is JSON");
@@ -126,8 +128,11 @@ pub fn ops(bytes: &[u8]) {
     let is_object = serde_json::from_str::<serde_json::Value>(text).is_ok_and(|value| value.is_object());
     match message.op() {
         Ok(Op::Emit(emit)) => {
-            serde_json::from_str::<serde::de::IgnoredAny>(emit.events).expect("events are JSON");
-            assert!(text.contains(emit.events));
+            assert!(emit.bytes <= text.len());
+            for value in emit.records.filter_map(|record| record.value.ok()) {
+                serde_json::from_str::<serde::de::IgnoredAny>(value.as_str()).expect("records are JSON");
+                assert!(text.contains(value.as_str()));
+            }
         }
         Ok(Op::Subscribe(subscribe)) => assert!(is_object && subscribe.sub.len() <= 256),
         Ok(_) => assert!(is_object),

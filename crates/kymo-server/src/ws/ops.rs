@@ -1,15 +1,13 @@
-//! What clients ask for: one JSON object per message, read in one pass, with `events` left as text.
+//! What clients ask for: one JSON object per message, read in one pass, with `events` cut into records on the way.
 //!
 //! Keys are collected as they are met, so that a refusal of a broken message can still name its `ref` or `sub`.
-use std::fmt;
+use std::borrow::Cow;
 
-use kymo_event::{Channel, Filter, LedgerId, Seq, dialects::Dialect};
-use kymo_hub::From;
-use serde::{
-    Deserializer,
-    de::{DeserializeSeed, MapAccess, Visitor},
+use kymo_event::{
+    Channel, Filter, LedgerId, Limits, RawJson, Records, Seq, Unreadable, Wrapper, dialects::Dialect,
 };
-use serde_json::{json, value::RawValue};
+use kymo_hub::From;
+use serde_json::json;
 
 use crate::{
     error::ApiError,
@@ -21,8 +19,6 @@ use crate::{
 const REF_BYTES_MAX: usize = 256;
 /// Longest `sub`.
 const SUB_BYTES_MAX: usize = 256;
-/// Keys of a message at most; no op takes nearly as many.
-const KEYS_MAX: usize = 32;
 
 /// An op: drives reading, and the docs page.
 pub(crate) struct Known {
@@ -89,27 +85,20 @@ pub(crate) struct Subscribe {
 
 /// What an emitter hands over.
 pub(crate) struct Emit<'a> {
-    /// JSON text: an array of records, or one.
-    pub(crate) events: &'a str,
+    pub(crate) records: Records<'a>,
+    /// Of the records as they came in.
+    pub(crate) bytes: usize,
     pub(crate) dialect: Option<&'static dyn Dialect>,
 }
 
-/// The keys of a message and their values as JSON text, in the order they were met.
-#[derive(Default)]
-pub(crate) struct Message<'a>(Vec<(Key<'a>, &'a str)>);
-
-#[derive(serde::Deserialize)]
-struct Key<'a>(#[serde(borrow)] std::borrow::Cow<'a, str>);
+/// The keys of a message and their values as JSON text, in the order they were met, and its records.
+pub(crate) struct Message<'a>(Wrapper<'a>);
 
 impl<'a> Message<'a> {
     /// Collects the keys of a message. What was met before a fault is there even then.
-    pub(crate) fn read(text: &'a str) -> (Self, Result<(), ApiError>) {
-        let mut message = Self(Vec::with_capacity(4));
-        let mut reader = serde_json::Deserializer::from_str(text);
-        let read = Collect(&mut message)
-            .deserialize(&mut reader)
-            .and_then(|()| reader.end());
-        (message, read.map_err(|error| fault(text, &error)))
+    pub(crate) fn read(text: &'a str, limits: &Limits) -> (Self, Result<(), ApiError>) {
+        let (wrapper, read) = Wrapper::read(text, "events", limits);
+        (Self(wrapper), read.map_err(fault))
     }
 
     /// `ref` or `sub` as the client wrote it, to be sent back with the answer.
@@ -119,7 +108,7 @@ impl<'a> Message<'a> {
     }
 
     /// What the message asks for.
-    pub(crate) fn op(&self) -> Result<Op<'a>, ApiError> {
+    pub(crate) fn op(self) -> Result<Op<'a>, ApiError> {
         let op = self
             .string("op")?
             .ok_or_else(|| unknown_op("a message needs an `op`"))?;
@@ -128,15 +117,15 @@ impl<'a> Message<'a> {
             return Err(unknown_op(&unknown_name("op", &op, names).message));
         };
         self.check_keys(&op, known.keys)?;
-        match op.as_str() {
+        match &*op {
             "auth" => Ok(Op::Auth {
-                token: self.needed("token")?,
+                token: self.needed("token")?.into_owned(),
             }),
             "subscribe" => self
                 .subscribe()
                 .map(|subscribe| Op::Subscribe(Box::new(subscribe))),
             "unsubscribe" => Ok(Op::Unsubscribe {
-                sub: self.needed("sub")?,
+                sub: self.needed("sub")?.into_owned(),
             }),
             "emit" => self.emit().map(Op::Emit),
             _ => Ok(Op::Ping),
@@ -144,11 +133,12 @@ impl<'a> Message<'a> {
     }
 
     fn check_keys(&self, op: &str, keys: &'static [&'static str]) -> Result<(), ApiError> {
-        for (index, (Key(key), _)) in self.0.iter().enumerate() {
+        let members = &self.0.members;
+        for (index, (key, _)) in members.iter().enumerate() {
             if key != "op" && !keys.contains(&key.as_ref()) {
                 return Err(unknown_name(&format!("key in {op}"), key, keys.iter().copied()));
             }
-            if self.0[..index].iter().any(|(Key(other), _)| other == key) {
+            if members[..index].iter().any(|(other, _)| other == key) {
                 return Err(ApiError::new(
                     "duplicate_key",
                     format!("`{key}` stands twice in this message"),
@@ -158,11 +148,13 @@ impl<'a> Message<'a> {
         Ok(())
     }
 
-    fn emit(&self) -> Result<Emit<'a>, ApiError> {
+    fn emit(self) -> Result<Emit<'a>, ApiError> {
         let missing = || ApiError::parameter("events", "`emit` needs `events`, an array of events");
+        let bytes = self.get("events").ok_or_else(missing)?.len();
         Ok(Emit {
-            events: self.get("events").ok_or_else(missing)?,
             dialect: self.dialect()?,
+            records: self.0.records.ok_or_else(missing)?,
+            bytes,
         })
     }
 
@@ -175,7 +167,7 @@ impl<'a> Message<'a> {
             ));
         }
         Ok(Subscribe {
-            sub,
+            sub: sub.into_owned(),
             filter: Filter::parse(&self.string("filter")?.unwrap_or_default())?,
             channels: self.channels()?,
             from: self.get("from").map_or(Ok(From::Now), from)?,
@@ -200,19 +192,20 @@ impl<'a> Message<'a> {
         self.string("dialect")?.map(|name| dialect(&name)).transpose()
     }
 
-    fn needed(&self, key: &str) -> Result<String, ApiError> {
+    fn needed(&self, key: &str) -> Result<Cow<'a, str>, ApiError> {
         self.string(key)?
             .ok_or_else(|| ApiError::parameter(key, format!("`{key}` is needed here")))
     }
 
-    fn string(&self, key: &str) -> Result<Option<String>, ApiError> {
-        let text = self.get(key).map(serde_json::from_str).transpose();
-        text.map_err(|_| ApiError::parameter(key, format!("`{key}` must be a string")))
+    fn string(&self, key: &str) -> Result<Option<Cow<'a, str>>, ApiError> {
+        let must = || ApiError::parameter(key, format!("`{key}` must be a string"));
+        let string = |value| RawJson::trusted(value).as_string().ok_or_else(must);
+        self.get(key).map(string).transpose()
     }
 
     // `null` says as much as nothing.
     fn get(&self, key: &str) -> Option<&'a str> {
-        let found = self.0.iter().find(|(Key(known), _)| known == key);
+        let found = self.0.members.iter().find(|(known, _)| known == key);
         found.map(|(_, value)| *value).filter(|value| *value != "null")
     }
 }
@@ -246,44 +239,15 @@ fn from(text: &str) -> Result<From, ApiError> {
     }
 }
 
-/// Collects pairs while they are read.
-struct Collect<'m, 'a>(&'m mut Message<'a>);
-
-impl<'de> DeserializeSeed<'de> for Collect<'_, 'de> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_map(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Collect<'_, 'de> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object with `op`")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        while let Some(key) = map.next_key()? {
-            if self.0.0.len() == KEYS_MAX {
-                return Err(serde::de::Error::custom("too many keys"));
-            }
-            let value: &'de RawValue = map.next_value()?;
-            self.0.0.push((key, value.get()));
+fn fault(unreadable: Unreadable) -> ApiError {
+    match unreadable {
+        Unreadable::Json(refusal) => {
+            ApiError::new(refusal.code, refusal.message).with_detail(json!({ "byte": refusal.byte }))
         }
-        Ok(())
+        Unreadable::NoObject | Unreadable::TooManyMembers => {
+            unknown_op("a message is a JSON object with `op` and the few keys that it takes")
+        }
     }
-}
-
-fn fault(text: &str, error: &serde_json::Error) -> ApiError {
-    if error.is_data() {
-        return unknown_op("a message is a JSON object with `op` and the few keys that it takes");
-    }
-    let lines_before = text.split_inclusive('\n').take(error.line().saturating_sub(1));
-    let byte = lines_before.map(str::len).sum::<usize>() + error.column().saturating_sub(1);
-    ApiError::new("invalid_json", format!("the message is not JSON: {error}"))
-        .with_detail(json!({ "byte": byte }))
 }
 
 fn unknown_op(message: &str) -> ApiError {
@@ -294,8 +258,12 @@ fn unknown_op(message: &str) -> ApiError {
 mod tests {
     use super::*;
 
+    fn read(text: &str) -> (Message<'_>, Result<(), ApiError>) {
+        Message::read(text, &Limits::default())
+    }
+
     fn refusal(text: &str) -> ApiError {
-        let (message, read) = Message::read(text);
+        let (message, read) = read(text);
         match read.and_then(|()| message.op().map(|_| ())) {
             Ok(()) => panic!("{text} was understood"),
             Err(error) => error,
@@ -303,20 +271,23 @@ mod tests {
     }
 
     #[test]
-    fn events_of_an_emit_stay_text() {
+    fn events_of_an_emit_are_cut_into_records_as_they_were_written() {
         let text = r#"{"op":"emit","ref":"r\u0031","events":[{"data":1.0},{"data":"\ud800"}]}"#;
-        let (message, read) = Message::read(text);
+        let (message, read) = read(text);
         assert_eq!(read, Ok(()));
         assert_eq!(message.echo("ref"), Some(r#""r\u0031""#));
         let Ok(Op::Emit(emit)) = message.op() else {
             panic!("an emit")
         };
-        assert_eq!(emit.events, r#"[{"data":1.0},{"data":"\ud800"}]"#);
+        assert_eq!(emit.bytes, r#"[{"data":1.0},{"data":"\ud800"}]"#.len());
+        let records = emit.records.map(|record| record.value.map(RawJson::as_str));
+        let expected = [r#"{"data":1.0}"#, r#"{"data":"\ud800"}"#].map(Ok);
+        assert_eq!(records.collect::<Vec<_>>(), expected);
     }
 
     #[test]
     fn a_broken_message_still_names_what_it_is_about() {
-        let (message, read) = Message::read(r#"{"op":"emit","ref":"r1","events":[nul]}"#);
+        let (message, read) = read(r#"{"op":"emit","ref":"r1","events":[nul]}"#);
         let error = read.expect_err("broken");
         assert_eq!(
             (error.code, message.echo("ref")),
@@ -328,7 +299,7 @@ mod tests {
     #[test]
     fn the_examples_of_the_docs_are_understood() {
         for known in OPS {
-            let (message, read) = Message::read(known.example);
+            let (message, read) = read(known.example);
             assert_eq!(
                 read.and_then(|()| message.op().map(|_| ())),
                 Ok(()),

@@ -134,7 +134,12 @@ impl Outbox {
             *slot = IoSlice::new(&piece.as_slice()[skip..]);
             count += 1;
         }
-        let written = match ready!(socket.poll_write_vectored(cx, &pieces[..count]))? {
+        // A lone piece goes by the plainer system call.
+        let poll = match &pieces[..count] {
+            [piece] => socket.poll_write(cx, piece),
+            pieces => socket.poll_write_vectored(cx, pieces),
+        };
+        let written = match ready!(poll)? {
             0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
             written => written,
         };

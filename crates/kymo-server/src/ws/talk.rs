@@ -4,7 +4,6 @@
 use std::{future::Future, sync::Arc, time::Duration};
 
 use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
-use kymo_event::RecordFormat;
 use kymo_hub::{PublishError, Receipt, Scope, SubscribeRequest};
 
 use super::{
@@ -23,7 +22,7 @@ use crate::{
     budget::Claim,
     encoders::Frames,
     error::ApiError,
-    events::admit,
+    events::{admit, unhurried},
     spread,
 };
 
@@ -143,7 +142,9 @@ impl Talk {
     }
 
     async fn hear_text(&mut self, text: &str) -> Result<(), End> {
-        let (message, read) = Message::read(text);
+        let limits = &self.app.hub().settings().limits;
+        let (message, read) = unhurried(text.len(), || Message::read(text, limits));
+        let reference = message.echo("ref");
         let about = ["ref", "sub"]
             .into_iter()
             .find_map(|key| message.echo(key).map(|value| (key, value)));
@@ -158,11 +159,10 @@ impl Talk {
                 "the first message must be {\"op\":\"auth\",\"token\":\"…\"} where no header or cookie is sent",
             )),
             Op::Ping => {
-                let reference = message.echo("ref");
                 self.outbox.text(|out| replies::pong(reference, out));
                 Ok(())
             }
-            Op::Emit(emit) => self.emit(message.echo("ref"), emit).await,
+            Op::Emit(emit) => self.emit(reference, emit).await,
             Op::Subscribe(subscribe) => self.subscribe(*subscribe).await,
             Op::Unsubscribe { sub } => self.unsubscribe(&sub),
         };
@@ -198,24 +198,17 @@ impl Talk {
         caller.needs(Scope::Emit)?;
         let hub = self.app.hub();
         let limits = &hub.settings().limits;
-        if emit.events.len() > limits.batch_bytes_max {
+        let bytes = emit.bytes;
+        if bytes > limits.batch_bytes_max {
             let message = format!(
                 "a batch may have {} bytes; send it in parts",
                 limits.batch_bytes_max
             );
             return Err(ApiError::new("batch_too_large", message));
         }
-        let mut intake = hub.intake(&caller.principal, "ws");
-        admit(
-            &mut intake,
-            emit.events.as_bytes(),
-            RecordFormat::Json,
-            emit.dialect,
-            limits,
-        )
-        .await;
+        let mut intake = hub.intake(Arc::clone(&caller.principal), "ws");
+        admit(&mut intake, emit.records, bytes, emit.dialect).await;
         let reference = reference.map(Box::from);
-        let bytes = emit.events.len();
         self.in_flight += 1;
         self.in_flight_bytes += bytes;
         // Begun in order: the next poll of the happenings hands the batch over.

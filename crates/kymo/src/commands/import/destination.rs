@@ -65,7 +65,7 @@ impl Destination {
 }
 
 async fn commit(hub: &Hub, records: &[&str]) -> Result<Receipt, PublishError> {
-    let mut intake = hub.intake(&Principal::owner(), "import");
+    let mut intake = hub.intake(Principal::owner(), "import");
     for (index, record) in records.iter().enumerate() {
         let native: &'static dyn kymo_event::dialects::Dialect = &kymo_event::dialects::Native;
         intake.record(index, RawJson::trusted(record), Some(native));
