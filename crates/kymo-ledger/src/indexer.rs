@@ -228,12 +228,15 @@ impl Live {
     /// Goes on with what is in the file, as far as it is good; or begins it.
     fn open(core: &Core, segment: Arc<Segment>) -> io::Result<Self> {
         let path = segment.index_path();
-        let found = match disk::read_all(&*core.disk, &path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-            bytes => index::records(&bytes?, segment.first, segment.end().bytes),
-        };
-        let (file, records) = match found {
-            Some(records) => (core.disk.open(&path, Access::Write)?, records),
+        let bytes = segment.stored_index()?.unwrap_or_default();
+        let (file, records) = match index::records(&bytes, segment.first, segment.end().bytes) {
+            Some(records) => {
+                let file = core.disk.open(&path, Access::Write)?;
+                // A sync of pages whose sync failed once says nothing, unless they are written again.
+                let good = usize::try_from(records.bytes).map_err(io::Error::other)?;
+                disk::write_full(&*file, &bytes[..good], 0)?;
+                (file, records)
+            }
             None => {
                 let chain = chains::before(&core.segments, &segment)?;
                 (

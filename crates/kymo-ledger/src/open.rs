@@ -137,13 +137,13 @@ fn open_last(
     let path = folder.segment(last.first);
     let at = || OpenError::io(path.clone());
     let file = disk.open(&path, Access::Write).map_err(at())?;
-    let Found { tail, index } = look(disk, folder, last.first, &file)?;
+    let Found { tail, index, offset } = look(disk, folder, last.first, &file)?;
     if tail.end.last < last.first && tail.unfinished > 0 {
         return recover::quarantine_whole(&**disk, folder, last.first, &tail, notices);
     }
     let cut =
         tail.unfinished == 0 || recover::quarantine(&**disk, folder, last.first, &*file, &tail, notices)?;
-    file.sync_data().map_err(at())?;
+    recover::write_again(&*file, offset, &tail).map_err(at())?;
     if tail.witnessed != Witnessed::Nothing {
         keep_witness(&**disk, folder, last.first)?;
     }
@@ -203,7 +203,7 @@ pub(crate) fn segments_to_read(
     let file = disk
         .open(&path, Access::Read)
         .map_err(OpenError::io(path.clone()))?;
-    let Found { tail, index } = look(disk, folder, last.first, &file)?;
+    let Found { tail, index, .. } = look(disk, folder, last.first, &file)?;
     if in_use && let Err(error) = file.sync_data() {
         // Some systems sync only files opened for writing; the writer's own sync is at most a moment away.
         tracing::debug!(%error, "a segment opened to be read could not be synced");
@@ -242,6 +242,8 @@ fn add_without_plain(
 struct Found {
     tail: Tail,
     index: Option<Arc<Index>>,
+    /// Up to there the index knows the lines.
+    offset: u64,
 }
 
 fn look(
@@ -253,7 +255,11 @@ fn look(
     let at = || OpenError::io(folder.segment(first));
     let (index, known) = known(disk, folder, first, file.len().map_err(at())?);
     let tail = recover::tail(file, known).map_err(at())?;
-    Ok(Found { tail, index })
+    Ok(Found {
+        tail,
+        index,
+        offset: known.offset,
+    })
 }
 
 fn segment(

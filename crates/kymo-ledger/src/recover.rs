@@ -14,7 +14,7 @@ use memchr::{memchr, memchr_iter, memmem};
 
 use crate::{
     Notice, OpenError,
-    disk::{self, Access, Disk, DiskFile},
+    disk::{self, Access, Disk, DiskFile, in_memory},
     folder::{Folder, Identity},
     notices::Notices,
     scan,
@@ -106,13 +106,13 @@ pub(crate) fn tail(file: &Arc<dyn DiskFile>, known: Known) -> io::Result<Tail> {
         unfinished: 0,
         witnessed: Witnessed::Nothing,
     };
-    let mut doubt: Option<Doubt> = None;
+    let mut doubt = Doubt::default();
     let mut witnessed = false;
     loop {
         match walker.step() {
             Step::Line { start, end } => {
                 let time = recorded(walker.bytes(start, end - 1));
-                doubt = doubt.and_then(|doubt| doubt.after(time));
+                doubt.line(time);
                 tail.newest = time.or(tail.newest);
                 tail.end = End {
                     last: walker.seq() - 1,
@@ -123,9 +123,9 @@ pub(crate) fn tail(file: &Arc<dyn DiskFile>, known: Known) -> io::Result<Tail> {
             Step::Bad if walker.offset() == bytes => break,
             Step::Bad => {
                 let hole = walker.hole()?;
-                let zeros = doubt.is_none() && has_zeros(&**file, &hole)?;
+                let zeros = has_zeros(&**file, &hole)?;
                 if zeros && hole.first > known.claimed.last {
-                    doubt = Some(Doubt { tail, behind: None });
+                    doubt.hole(tail);
                 }
                 // The lines behind do not tell this from an unfinished write; only the index does.
                 witnessed |= zeros && hole.first <= known.claimed.last;
@@ -133,9 +133,7 @@ pub(crate) fn tail(file: &Arc<dyn DiskFile>, known: Known) -> io::Result<Tail> {
             Step::Done => break,
         }
     }
-    if let Some(doubt) = doubt {
-        tail = doubt.tail;
-    }
+    tail = doubt.first().unwrap_or(tail);
     finished_but_damaged(&**file, &mut tail, bytes)?;
     if tail.end.last < known.claimed.last {
         tail.end.last = known.claimed.last;
@@ -155,22 +153,35 @@ fn recorded(line: &[u8]) -> Option<Micros> {
     LineView::parse(line).ok().map(|view| view.recorded())
 }
 
-/// A hole with stretches of zeros: either pages of a write that no sync has finished, or damage.
+/// Holes with stretches of zeros: either pages of a write that no sync has finished, or damage.
 ///
 /// The next group is written when the one before it is synced, and all lines of a group have one `recorded`. So if
-/// lines of two times stand behind the hole, what stood there was synced, and it is damage. Else nobody was told of
+/// lines of two times stand behind a hole, what stood there was synced, and it is damage. Else nobody was told of
 /// it, and it is the unfinished tail.
+#[derive(Default)]
 struct Doubt {
-    /// The end before the hole.
-    tail: Tail,
-    /// The time of the lines behind it.
-    behind: Option<Micros>,
+    /// The end before the first hole behind which all lines have one time, and that time.
+    held: Option<(Tail, Option<Micros>)>,
+    /// The same of the first hole behind which no line is yet.
+    fresh: Option<Tail>,
 }
 
 impl Doubt {
-    fn after(self, time: Option<Micros>) -> Option<Self> {
-        let same = self.behind.is_none() || self.behind == time;
-        same.then_some(Self { behind: time, ..self })
+    fn hole(&mut self, before: Tail) {
+        self.fresh.get_or_insert(before);
+    }
+
+    fn line(&mut self, time: Option<Micros>) {
+        self.held.take_if(|(_, other)| *other != time);
+        let fresh = self.fresh.take();
+        if self.held.is_none() {
+            self.held = fresh.map(|tail| (tail, time));
+        }
+    }
+
+    /// The end before the first hole that may be unfinished.
+    fn first(self) -> Option<Tail> {
+        self.held.map(|(tail, _)| tail).or(self.fresh)
     }
 }
 
@@ -213,6 +224,26 @@ fn finished_but_damaged(file: &dyn DiskFile, tail: &mut Tail, bytes: u64) -> io:
         rest = &rest[feed + 1..];
     }
     Ok(())
+}
+
+/// Makes what was found durable up to its end, from `offset` on. It is written again: the pages may be of a write whose
+/// sync failed just before the program ended, and then another sync says nothing.
+pub(crate) fn write_again(file: &dyn DiskFile, offset: u64, tail: &Tail) -> io::Result<()> {
+    let (mut at, mut piece) = (offset, Vec::new());
+    while at < tail.end.bytes {
+        piece.clear();
+        let want = STEP_BYTES.min(in_memory(tail.end.bytes - at));
+        if disk::read_full(file, &mut piece, at, want)? == 0 {
+            break;
+        }
+        match disk::write_full(file, &piece, at) {
+            // Then as well as it can be.
+            Err(error) if error.kind() == io::ErrorKind::StorageFull => break,
+            written => written?,
+        }
+        at += piece.len() as u64;
+    }
+    file.sync_data()
 }
 
 /// Moves the unfinished bytes into quarantine and cuts them off. `false`: the disk has no room for that, and nothing

@@ -155,7 +155,7 @@ impl Verifier<'_> {
                 let mut comparison =
                     Comparison::new(&stored, segment.first, file, segment.file_name(), &holes);
                 comparison.head(self.stored_chain);
-                comparison.blocks(&records);
+                comparison.blocks(&records, segment.end().last);
                 comparison.tables(complete);
                 if finished {
                     comparison.finished(segment.end().last);

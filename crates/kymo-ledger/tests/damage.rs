@@ -214,6 +214,23 @@ fn zeros_in_what_was_synced_before_other_groups_are_damage() {
 }
 
 #[test]
+fn zeros_in_the_last_group_are_an_unfinished_tail_also_behind_zeros_that_are_damage() {
+    let ledger = TempLedger::new();
+    for group in [1..=5, 6..=10, 11..=15] {
+        ledger.append(numbered(group)).unwrap();
+    }
+    let ledger = ledger.reopen_after(|data| {
+        killed(data);
+        change(&data.join("ledger/00000000000000000001.jsonl"), |bytes| {
+            zero(bytes, 8, 60);
+            zero(bytes, 11, 60);
+        });
+    });
+    assert_eq!(ledger.seqs(), [1, 2, 3, 4, 5, 6, 7, 9, 10]);
+    assert_eq!(ledger.ledger.head(), Some(seq(10)));
+}
+
+#[test]
 fn a_missing_segment_is_a_hole_and_what_follows_is_served() {
     let ledger = TempLedger::with_segments_of(100_000);
     ledger.fill(4000);

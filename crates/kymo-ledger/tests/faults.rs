@@ -106,6 +106,50 @@ fn a_failed_sync_acknowledges_nothing_and_its_segment_is_left() {
 }
 
 #[test]
+fn what_a_failed_sync_left_is_not_seen_and_then_gone_when_the_program_ends_before_it_is_cut_off() {
+    let disk = FaultyDisk::new();
+    let ledger = on(&disk);
+    ledger.append(numbered(1..=2)).unwrap();
+    ledger.ledger.settle();
+    // The write goes well, the sync fails, and then the program is no more.
+    disk.fail_sync(Some(0));
+    disk.lose_power_after(Some(2));
+    assert!(ledger.append(numbered(3..=9)).is_err());
+    disk.cut_power(Leaves::Everything);
+    let again = on(&disk);
+    let seen = again.seqs();
+    assert!(seen.starts_with(&[1, 2]));
+    disk.cut_power(Leaves::Nothing);
+    assert_eq!(on(&disk).seqs(), seen);
+}
+
+#[test]
+fn an_index_whose_sync_failed_is_written_again_before_it_is_believed() {
+    for (good, leaves) in (0..5).flat_map(|good| (0..8).map(move |seed| (good, Leaves::Any(seed)))) {
+        let disk = FaultyDisk::new();
+        let settings = LedgerSettings {
+            segment_bytes_max: 100_000,
+            ..LedgerSettings::default()
+        };
+        let ledger = TempLedger::on(ground(&disk), Path::new(DATA), settings);
+        ledger.append(numbered(1..=1000)).unwrap();
+        ledger.ledger.settle();
+        disk.fail_sync(Some(good));
+        let _ = ledger.append(numbered(1001..=1500));
+        ledger.ledger.settle();
+        disk.heal();
+        ledger.fill(2000);
+        ledger.ledger.close();
+        disk.cut_power(leaves);
+        let again = on(&disk);
+        again.ledger.close();
+        let outside = ReadOnly::open_on(&ground(&disk), Path::new(DATA)).unwrap();
+        let report = outside.verify(None, &mut |_, _| {}).unwrap();
+        assert_eq!(report.damage, [], "after {good} good syncs, {leaves:?}");
+    }
+}
+
+#[test]
 fn a_failed_write_acknowledges_nothing() {
     let disk = FaultyDisk::new();
     let ledger = on(&disk);

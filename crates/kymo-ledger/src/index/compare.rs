@@ -79,8 +79,8 @@ impl<'a> Comparison<'a> {
         }
     }
 
-    /// `made` are the records the lines make now.
-    pub(crate) fn blocks(&mut self, made: &[(BlockHead, Vec<u8>)]) {
+    /// `made` are the records the lines make now; the segment reaches to `last`.
+    pub(crate) fn blocks(&mut self, made: &[(BlockHead, Vec<u8>)], last: u64) {
         for (head, record) in made {
             self.last = head.first + u64::from(head.count) - 1;
             let stored = self.rest();
@@ -109,12 +109,14 @@ impl<'a> Comparison<'a> {
                 }
             }
         }
-        self.lost_blocks();
+        if self.holes.iter().any(|hole| hole.last == last) {
+            self.lost_blocks();
+        }
     }
 
     /// Blocks of which no line is left.
     fn lost_blocks(&mut self) {
-        let end = tables::begin(self.stored).filter(|_| self.holes.iter().any(|hole| hole.last > self.last));
+        let end = tables::begin(self.stored);
         while end.is_none_or(|end| self.at < end) {
             match (whole_record(self.rest()), end) {
                 (Some(found), _) if self.explained(&found) => {

@@ -82,12 +82,12 @@ impl Content {
 
     /// Takes back what was not synced, but for what `leaves` says.
     pub(super) fn cut_power(&mut self, leaves: Leaves, dice: &mut Dice) {
-        let left = match leaves {
+        *self = Self::durable(match leaves {
+            // Not durable yet, and what failed once still does.
+            Leaves::Everything => return,
             Leaves::Nothing => std::mem::take(&mut self.durable),
-            Leaves::Everything => std::mem::take(&mut self.bytes),
             Leaves::Any(_) => self.some(dice),
-        };
-        *self = Self::durable(left);
+        });
     }
 
     /// Any length the file had, and in it any content of each sector: most often the same choice for a whole page.

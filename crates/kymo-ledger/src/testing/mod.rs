@@ -38,7 +38,7 @@ pub struct FaultyDisk {
 pub enum Leaves {
     /// Nothing.
     Nothing,
-    /// All of it: what the end of a process is, too.
+    /// All of it: what the end of a process is. It is not durable for that.
     Everything,
     /// Any part, by this seed.
     Any(u64),

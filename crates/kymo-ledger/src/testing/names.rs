@@ -106,6 +106,9 @@ impl Names {
     /// Takes back what was not synced, but for what `leaves` says: of any choice each change alone or, as a journal
     /// does it, all up to one.
     pub(super) fn cut_power(&mut self, leaves: Leaves, dice: &mut Dice) {
+        if leaves == Leaves::Everything {
+            return;
+        }
         let unsynced = std::mem::take(&mut self.unsynced);
         let upto = match leaves {
             Leaves::Any(_) if dice.below(3) == 0 => Some(dice.below(unsynced.len() as u64 + 1)),
@@ -114,10 +117,9 @@ impl Names {
         let mut left = std::mem::take(&mut self.durable);
         for (change, place) in unsynced.into_iter().zip(0..) {
             let stays = match (leaves, upto) {
-                (Leaves::Nothing, _) => false,
-                (Leaves::Everything, _) => true,
                 (Leaves::Any(_), Some(upto)) => place < upto,
                 (Leaves::Any(_), None) => dice.below(2) == 0,
+                _ => false,
             };
             if stays {
                 change.apply(&mut left);

@@ -16,5 +16,8 @@ pub const SEEDS: &[u64] = &[
     5785, // a damaged line changed the chain: `verify` named the unfinished index behind it
     6925, // the first line of a source damaged: `verify` named the index, in which the source has another number
     9395, // a damaged record of a block without a line: `verify` named everything behind it
+    14184, // zeros in an unfinished group passed for damage, behind zeros that were damage
+    14599, // what an index knew was synced, but of pages whose sync had failed
+    17740, // the same of an index that was gone on with: its trailer stayed, its blocks did not
     11785, // lines behind zeros that an older index knew of were never indexed
 ];
