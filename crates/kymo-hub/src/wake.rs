@@ -109,3 +109,6 @@ impl Drop for Waiting<'_> {
         self.0.fetch_sub(1, SeqCst);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -38,6 +38,8 @@ use crate::{
 
 /// How long the head of a request may take, also on a connection that is kept alive.
 const HEAD_WITHIN: Duration = Duration::from_secs(30);
+/// What the head of a request may take; also the largest part of a body that is read at once. Strangers have it, too.
+const HEAD_BYTES_MAX: usize = 64 << 10;
 /// How long conversations may take to end at shutdown before they are cut.
 const END_WITHIN: Duration = Duration::from_secs(5);
 /// How long accepting rests when the system has no more descriptors.
@@ -213,6 +215,7 @@ async fn serve_connection(stream: TcpStream, app: App, router: Router) {
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_WITHIN)
+        .max_buf_size(HEAD_BYTES_MAX)
         .serve_connection(TokioIo::new(Patient::new(stream)), service)
         .with_upgrades();
     let mut connection = std::pin::pin!(connection);
