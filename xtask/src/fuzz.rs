@@ -26,10 +26,10 @@ Usage: cargo xtask fuzz [TARGET…] [--seconds N] [--keep]
   --seconds N    for so long each [default: 60]
   --keep         add to the corpus in the repository what reaches code that it does not reach yet
   FILE           run one input, such as one that crashed
-  --smoke        all targets for two seconds each, with chance that repeats";
+  --smoke        all targets, a thousand inputs each, the same every time";
 
-/// Seconds for each target in `cargo xtask test`.
-const SMOKE_S: u64 = 2;
+/// Inputs for each target in `cargo xtask test`: a number rather than a time, so that a slow machine tries no fewer.
+const SMOKE_INPUTS: u64 = 1_000;
 /// An input that takes longer is a finding.
 const PATIENCE_S: u64 = 20;
 const INPUT_BYTES_MAX: u64 = 4096;
@@ -37,10 +37,16 @@ const INPUT_BYTES_MAX: u64 = 4096;
 /// What the command line asks for.
 struct Plan {
     targets: Vec<String>,
-    seconds: u64,
+    until: Until,
     keep: bool,
-    /// Chance that repeats, so that a check that passed passes again.
-    repeats: bool,
+}
+
+/// When a target has run for long enough.
+#[derive(Clone, Copy)]
+enum Until {
+    Seconds(u64),
+    /// So many inputs, with chance that repeats: a check that passed passes again.
+    Inputs(u64),
 }
 
 /// Runs targets, or one input.
@@ -65,7 +71,7 @@ pub(crate) fn run(args: &[String]) -> Outcome {
 }
 
 /// A little of everything, the same every time.
-fn smoke() -> Outcome {
+pub(crate) fn smoke() -> Outcome {
     if !cfg!(unix) {
         say("left out: the fuzzing engine is built on Linux and macOS");
         return Ok(());
@@ -73,18 +79,16 @@ fn smoke() -> Outcome {
     build()?;
     fuzz(&Plan {
         targets: targets()?,
-        seconds: SMOKE_S,
+        until: Until::Inputs(SMOKE_INPUTS),
         keep: false,
-        repeats: true,
     })
 }
 
 fn plan(args: &[String]) -> Outcome<Plan> {
     let mut plan = Plan {
         targets: Vec::new(),
-        seconds: 60,
+        until: Until::Seconds(60),
         keep: false,
-        repeats: false,
     };
     let mut args = args.iter();
     while let Some(arg) = args.next() {
@@ -92,7 +96,7 @@ fn plan(args: &[String]) -> Outcome<Plan> {
             "--keep" => plan.keep = true,
             "--seconds" => {
                 let seconds = args.next().and_then(|seconds| seconds.parse().ok());
-                plan.seconds = seconds.ok_or("`--seconds` needs a whole number")?;
+                plan.until = Until::Seconds(seconds.ok_or("`--seconds` needs a whole number")?);
             }
             target => {
                 known(target)?;
@@ -183,24 +187,24 @@ fn fuzz(plan: &Plan) -> Outcome {
 fn one(target: &str, plan: &Plan) -> Outcome {
     let place = up::target().join("fuzz").join(target);
     let (found, crashes) = (place.join("found"), place.join("crashes"));
-    if plan.repeats && found.exists() {
+    if matches!(plan.until, Until::Inputs(_)) && found.exists() {
         fs::remove_dir_all(&found)?;
     }
     fs::create_dir_all(&found)?;
     fs::create_dir_all(&crashes)?;
     let corpus = root().join("fuzz/corpus").join(target);
     let mut fuzzer = fuzzer(target, &[&found, &corpus]);
+    match plan.until {
+        Until::Seconds(seconds) => fuzzer.arg(format!("-max_total_time={seconds}")),
+        Until::Inputs(inputs) => fuzzer.arg(format!("-runs={inputs}")).arg("-seed=1"),
+    };
     fuzzer
-        .arg(format!("-max_total_time={}", plan.seconds))
         .arg(format!("-max_len={INPUT_BYTES_MAX}"))
         .arg(format!("-timeout={PATIENCE_S}"))
         .arg(format!("-artifact_prefix={}/", crashes.display()));
     let dictionary = root().join(format!("fuzz/dictionaries/{target}.dict"));
     if dictionary.is_file() {
         fuzzer.arg(format!("-dict={}", dictionary.display()));
-    }
-    if plan.repeats {
-        fuzzer.arg("-seed=1");
     }
     let told = tell(fuzzer, target, &place)?;
     say(&format!("{target:13} {told}"));

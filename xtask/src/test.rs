@@ -1,7 +1,7 @@
 //! `cargo xtask test`: every check there is, in the order in which a fault is cheapest to find.
 
 use crate::{
-    setup,
+    fuzz, setup,
     steps::{Outcome, cargo, check, command_in, root, say, step, succeeds},
     tidy, up,
 };
@@ -49,6 +49,11 @@ const CHECKS: &[Check] = &[
         name: "release",
         about: "the binary as it is shipped",
         run: up::build_release,
+    },
+    Check {
+        name: "fuzz",
+        about: "each fuzz target, a thousand inputs",
+        run: fuzz::smoke,
     },
     Check {
         name: "browser",
