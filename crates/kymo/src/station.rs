@@ -53,9 +53,16 @@ pub(crate) enum Ended {
     Elsewhere { pid: Option<u32> },
 }
 
+/// Threads for what blocks beside reads of the past: looking ids up, tidying the ledger, storing tokens, standing in
+/// while a large body is checked. All of it is short, and can wait for each other.
+const OTHER_BLOCKING: usize = 2;
+
 /// Runs until Ctrl-C, SIGTERM or `kymo stop`.
 pub(crate) fn run(plan: Plan, on_ready: impl FnOnce(&Ready)) -> Result<Ended, Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
+        // One too many is begun whenever work comes while the last piece is about to end, and each keeps memory of its
+        // own for as long as it lives: unbounded, they add up over hours.
+        .max_blocking_threads(plan.settings.hub.catchup_reads_max + OTHER_BLOCKING)
         .enable_all()
         .build()
         .map_err(|cause| Failure::failed(format!("the program's threads could not be started: {cause}")))?;
