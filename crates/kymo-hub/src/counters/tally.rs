@@ -83,8 +83,8 @@ impl Tally {
 struct Interned {
     // Where in the text each name begins and ends.
     spans: SmallVec<[(u32, u32); 2]>,
-    // Boxed, since almost no batch needs it.
-    numbers: Option<Box<HashMap<Box<str>, u16>>>,
+    // Almost no batch needs it.
+    numbers: Option<HashMap<Box<str>, u16>>,
     last: u16,
 }
 
@@ -125,7 +125,7 @@ impl Interned {
             numbers.insert(name.into(), number);
         } else if self.spans.len() > LOOKED_THROUGH_MAX {
             let names = self.spans.iter().map(|span| cut(text, *span).into());
-            self.numbers = Some(Box::new(names.zip(0..).collect()));
+            self.numbers = Some(names.zip(0..).collect());
         }
         number
     }
