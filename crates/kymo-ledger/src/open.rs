@@ -51,7 +51,10 @@ pub(crate) fn segments(
             }
             opened.newest = newest(&opened.segments).or(opened.newest);
         }
-        Some(last) => open_last(disk, folder, &last, notices, &mut opened)?,
+        Some(last) => {
+            open_last(disk, folder, &last, notices, &mut opened)?;
+            keep_claims(&opened.segments, last.first);
+        }
         None => {}
     }
     if let Some(full) = opened
@@ -61,6 +64,16 @@ pub(crate) fn segments(
         full.segment.complete();
     }
     Ok(opened)
+}
+
+/// Where the segment that begins at `last` has no event, its name may go: what the index of the one before says of that
+/// one's end stays as it is until an event stands behind.
+fn keep_claims(segments: &Segments, last: u64) {
+    if let Some(before) = segments.last().filter(|before| before.first < last)
+        && before.summary().is_none()
+    {
+        before.set_witnessed();
+    }
 }
 
 /// All segments but the last, whose files are returned.
@@ -137,15 +150,19 @@ fn open_last(
     let path = folder.segment(last.first);
     let at = || OpenError::io(path.clone());
     let file = disk.open(&path, Access::Write).map_err(at())?;
-    let Found { tail, index, offset } = look(disk, folder, last.first, &file)?;
+    let Found { tail, index, known } = look(disk, folder, last.first, &file)?;
     if tail.end.last < last.first && tail.unfinished > 0 {
         return recover::quarantine_whole(&**disk, folder, last.first, &tail, notices);
     }
     let cut =
         tail.unfinished == 0 || recover::quarantine(&**disk, folder, last.first, &*file, &tail, notices)?;
-    recover::write_again(&*file, offset, &tail).map_err(at())?;
+    recover::write_again(&*file, known.offset, &tail).map_err(at())?;
     if tail.witnessed != Witnessed::Nothing {
         keep_witness(&**disk, folder, last.first)?;
+    } else if let Some(bytes) = known.index_bytes
+        && let Err(error) = settle_index(&**disk, folder, last.first, bytes)
+    {
+        tracing::warn!(segment = last.first, %error, "an index could not be cut to what is known");
     }
     opened.newest = tail.newest.or(opened.newest);
     if tail.end.last < last.first {
@@ -183,6 +200,19 @@ fn keep_witness(disk: &dyn Disk, folder: &Folder, first: u64) -> Result<(), Open
         }
     });
     kept.map_err(OpenError::io(path))
+}
+
+/// Lets nothing of an index come back from a power cut but its first `bytes`: seqs behind are given to other events now.
+fn settle_index(disk: &dyn Disk, folder: &Folder, first: u64, bytes: u64) -> io::Result<()> {
+    let path = folder.index(first);
+    let file = match disk.open(&path, Access::Write) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        file => file?,
+    };
+    if file.len()? > bytes {
+        file.set_len(bytes)?;
+    }
+    file.sync_data()
 }
 
 /// Looks at a folder without changing it. Where a writer is at work (`in_use`), what is read is made durable first:
@@ -242,8 +272,7 @@ fn add_without_plain(
 struct Found {
     tail: Tail,
     index: Option<Arc<Index>>,
-    /// Up to there the index knows the lines.
-    offset: u64,
+    known: Known,
 }
 
 fn look(
@@ -255,11 +284,7 @@ fn look(
     let at = || OpenError::io(folder.segment(first));
     let (index, known) = known(disk, folder, first, file.len().map_err(at())?);
     let tail = recover::tail(file, known).map_err(at())?;
-    Ok(Found {
-        tail,
-        index,
-        offset: known.offset,
-    })
+    Ok(Found { tail, index, known })
 }
 
 fn segment(
@@ -290,7 +315,16 @@ fn known(
 ) -> (Option<Arc<Index>>, Known) {
     match indexed(disk, folder, first, segment_bytes) {
         Ok(Some((index, known))) => (Some(Arc::new(index)), known),
-        Ok(None) => (None, Known::nothing(first)),
+        Ok(None) => {
+            let index_bytes = Some(0);
+            (
+                None,
+                Known {
+                    index_bytes,
+                    ..Known::nothing(first)
+                },
+            )
+        }
         Err(error) => {
             tracing::warn!(segment = first, %error, "an index could not be read; the lines are read instead");
             (None, Known::nothing(first))
@@ -319,6 +353,7 @@ fn indexed(
         offset,
         newest: time.filter(|&time| time > i64::MIN).map(Micros),
         claimed: records.claimed,
+        index_bytes: Some(records.bytes),
     };
     let file = disk.open(&path, Access::Read)?;
     Ok(Some((Index::growing(IndexBytes::File(file), records), known)))

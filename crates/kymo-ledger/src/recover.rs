@@ -30,6 +30,8 @@ pub(crate) struct Known {
     pub(crate) newest: Option<Micros>,
     /// The segment reached up to there once, as its index says: what is missing until there was lost, not unfinished.
     pub(crate) claimed: End,
+    /// How much of the index says so and is gone on with; `None` where it could not be read.
+    pub(crate) index_bytes: Option<u64>,
 }
 
 impl Known {
@@ -43,6 +45,7 @@ impl Known {
                 last: first - 1,
                 bytes: 0,
             },
+            index_bytes: None,
         }
     }
 

@@ -133,6 +133,25 @@ fn what_only_the_index_knew_when_the_ledger_was_opened_is_known_after_a_power_cu
 }
 
 #[test]
+fn an_index_of_events_that_are_gone_does_not_come_back_for_those_that_have_their_seqs() {
+    let disk = FaultyDisk::new();
+    let ledger = long(&disk);
+    ledger.fill(20);
+    ledger.ledger.close();
+    let ledger = long(&disk);
+    ledger.ledger.settle();
+    disk.cut_power(Leaves::Everything);
+    cut(&disk, &lines_of(1), 10, 0);
+    let again = long(&disk);
+    assert_eq!(head(&again), 10, "nobody knows of more");
+    again.fill(5);
+    again.ledger.settle();
+    disk.cut_power(Leaves::Nothing);
+    let again = long(&disk);
+    assert_eq!((head(&again), gone(&again)), (15, vec![]));
+}
+
+#[test]
 fn a_segment_that_is_cut_inside_a_line_keeps_none_behind_it_from_being_indexed() {
     let disk = FaultyDisk::new();
     let ledger = on(&disk);

@@ -84,7 +84,10 @@ impl<'a> Comparison<'a> {
         for (head, record) in made {
             self.last = head.first + u64::from(head.count) - 1;
             let stored = self.rest();
-            let changed = self.explained(head) || self.renumbered(head);
+            let stored_head = BlockHead::read(stored).map(|(head, _)| head);
+            let changed = self.renumbered(head)
+                || self.explained(head)
+                || stored_head.is_some_and(|head| self.explained(&head));
             if begins(stored, record) || (changed && is_cut(stored, record)) {
                 self.unfinished = true;
                 return;

@@ -17,7 +17,10 @@ pub const SEEDS: &[u64] = &[
     6925, // the first line of a source damaged: `verify` named the index, in which the source has another number
     9395, // a damaged record of a block without a line: `verify` named everything behind it
     14184, // zeros in an unfinished group passed for damage, behind zeros that were damage
-    14599, // what an index knew was synced, but of pages whose sync had failed
+    14599, // what an index knew of the end was rewritten while nothing stood behind that said so too
     17740, // the same of an index that was gone on with: its trailer stayed, its blocks did not
     11785, // lines behind zeros that an older index knew of were never indexed
+    12687, // an index that was cut came back from a power cut, and spoke for the new events of its seqs
+    17252, // the same: seqs that were given up were a hole again
+    24986, // lines cut away: `verify` named the unfinished index of their block
 ];
