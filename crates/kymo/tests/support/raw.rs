@@ -3,7 +3,7 @@
 use std::{
     io::{self, BufRead, BufReader, Read, Write},
     net::{Shutdown, SocketAddrV4, TcpStream},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use serde_json::Value;
@@ -129,13 +129,20 @@ impl Raw {
 
     /// The next WebSocket message with this `op`; `None` if the connection ends before.
     pub fn op(&mut self, op: &str) -> Option<Value> {
-        loop {
+        self.op_of(&[op])
+    }
+
+    /// The same with any of these. Pings do not keep it waiting for ever.
+    pub fn op_of(&mut self, ops: &[&str]) -> Option<Value> {
+        let deadline = Instant::now() + DEADLINE;
+        while Instant::now() < deadline {
             let (_, payload) = self.frame()?;
             let message: Value = serde_json::from_slice(&payload).unwrap_or_default();
-            if message["op"] == op {
+            if ops.iter().any(|op| message["op"] == *op) {
                 return Some(message);
             }
         }
+        None
     }
 
     /// The code of the close frame to come; `None` if the connection ends without.

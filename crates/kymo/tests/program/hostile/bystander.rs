@@ -4,9 +4,10 @@
 //! an event takes to be acknowledged and to be delivered is counted from the moment it was due. An event that was due
 //! while the one before it waited counts as one that waited, so that a stall shows in all it held up.
 //!
-//! Tests run on machines that others use, too, and those who attack need the same processors. So what is compared is
-//! the median of the 99th percentiles of short windows; a bad one is measured again; and below [`FLOOR`] nothing is
-//! held against the server: what is hurt by an attack waits for it, and that takes longer.
+//! What is compared is the median of the 99th percentiles of short windows, just before an attack and during it, because
+//! tests run on machines that others use, too. The best of a few rounds counts: it must be within twice of what was
+//! before, and [`NOISE`]. Where an attack is work that the server does for whoever may ask for it, it takes its share of
+//! the processor; then less is held, and said: [`Bystander::is_served_beside`], [`Bystander::goes_on_during`].
 
 use std::{
     io::ErrorKind::{Interrupted, TimedOut, WouldBlock},
@@ -22,20 +23,25 @@ use std::{
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::{Message, WebSocket, client::IntoClientRequest};
 
-use crate::support::Server;
+use crate::support::{DEADLINE, Server};
 
 /// Between two events.
 const PACE: Duration = Duration::from_millis(4);
 /// A percentile is taken of so long.
 const WINDOW: Duration = Duration::from_millis(400);
+/// Windows without an attack before each with one.
+const WINDOWS_BEFORE: u32 = 3;
 /// How long an attack lasts at least.
 const A_WHILE: Duration = Duration::from_secs(2);
-/// Half of the windows must stay below this, or below twice of what was before.
-const FLOOR: Duration = Duration::from_millis(100);
+/// What a wake-up may take longer on two cores that an attacker, a server built for tests and these tests share: each of
+/// them may be given a turn of some milliseconds first.
+const NOISE: Duration = Duration::from_millis(20);
+/// Half of the windows stay below this, or below twice of what was before, while work is done for others.
+const SERVED: Duration = Duration::from_millis(100);
 /// No event takes longer, whatever happens.
 const STALL: Duration = Duration::from_secs(5);
-/// How often a bad measurement is made again.
-const TRIES: u32 = 3;
+/// Rounds of which the best counts.
+const ROUNDS: usize = 5;
 
 /// What became of the event of one moment.
 struct Sample {
@@ -51,19 +57,41 @@ pub(super) struct Bystander {
     samples: Samples,
     stop: Arc<AtomicBool>,
     threads: Vec<JoinHandle<()>>,
-    before: Figures,
 }
 
 /// Of some windows the median of their 99th percentiles, and the worst of all.
 #[derive(Clone, Copy, Debug)]
-struct Figures {
+pub(super) struct Figures {
     acknowledged: Duration,
     delivered: Duration,
     worst: Duration,
 }
 
+impl Figures {
+    fn is_within_twice(self, before: Self) -> bool {
+        let is_well = |now: Duration, before: Duration| now <= before * 2 + NOISE;
+        is_well(self.acknowledged, before.acknowledged)
+            && is_well(self.delivered, before.delivered)
+            && self.worst < STALL
+    }
+
+    fn say(self, what: &str, before: Self) {
+        println!(
+            "{what}: p99 of acks {:.1?} → {:.1?}, of deliveries {:.1?} → {:.1?}, worst {:.1?}",
+            before.acknowledged, self.acknowledged, before.delivered, self.delivered, self.worst
+        );
+    }
+
+    fn is_served(self, before: Self) -> bool {
+        let is_well = |now: Duration, before: Duration| now <= SERVED.max(before * 2);
+        is_well(self.acknowledged, before.acknowledged)
+            && is_well(self.delivered, before.delivered)
+            && self.worst < STALL
+    }
+}
+
 impl Bystander {
-    /// Begins, and looks how it goes while nobody disturbs.
+    /// Begins.
     pub(super) fn start(server: &Server) -> Self {
         let (samples, stop) = (Samples::default(), Arc::new(AtomicBool::new(false)));
         let socket = follow(server);
@@ -76,62 +104,74 @@ impl Bystander {
             let post = poster(server);
             thread::spawn(move || emit(post, &samples, &stop))
         };
-        let mut bystander = Self {
+        Self {
             samples,
             stop,
             threads: vec![reader, emitter],
-            before: Figures {
-                acknowledged: Duration::MAX,
-                delivered: Duration::MAX,
-                worst: Duration::MAX,
-            },
-        };
-        thread::sleep(WINDOW / 2);
-        let from = Instant::now();
-        thread::sleep(WINDOW * 3);
-        bystander.before = bystander.figures(from);
-        bystander
+        }
     }
 
-    /// Attacks with `attack` again and again for a while, and fails the test if that hurts.
-    pub(super) fn is_unhurt_by(&self, what: &str, mut attack: impl FnMut()) {
-        self.is_unhurt_during(what, || {
-            let from = Instant::now();
-            while from.elapsed() < A_WHILE {
-                attack();
-            }
-        });
+    /// Attacks with `attack` again and again for a while, and fails the test if that makes others wait more than twice as
+    /// long.
+    pub(super) fn is_unhurt_by(&self, what: &str, attack: impl FnMut()) {
+        self.is_unhurt_during(what, for_a_while(attack));
     }
 
     /// The same with an attack that takes its own time.
-    pub(super) fn is_unhurt_during<T>(&self, what: &str, mut attack: impl FnMut() -> T) -> T {
-        for attempt in 1.. {
-            let from = Instant::now();
-            let result = attack();
-            let during = self.figures(from);
-            let Figures {
-                acknowledged,
-                delivered,
-                worst,
-            } = during;
-            println!(
-                "{what}: p99 of acks {:.1?} → {acknowledged:.1?}, of deliveries {:.1?} → {delivered:.1?}, worst {worst:.1?}",
-                self.before.acknowledged, self.before.delivered
-            );
-            let hurt = |now: Duration, before: Duration| now > FLOOR.max(before * 2);
-            let is_hurt = hurt(acknowledged, self.before.acknowledged)
-                || hurt(delivered, self.before.delivered)
-                || worst > STALL;
-            if !is_hurt {
-                return result;
+    pub(super) fn is_unhurt_during(&self, what: &str, attack: impl FnMut()) {
+        self.rounds(what, Figures::is_within_twice, || self.alone(), attack);
+    }
+
+    /// The same with what goes on all the time, compared with what was before it began.
+    pub(super) fn is_unhurt_since(&self, before: Figures, what: &str) {
+        let nothing = || thread::sleep(A_WHILE);
+        self.rounds(what, Figures::is_within_twice, || before, nothing);
+    }
+
+    /// Attacks with work that anybody may ask for, and fails the test if others are not served well enough meanwhile.
+    pub(super) fn is_served_beside(&self, what: &str, attack: impl FnMut()) {
+        self.rounds(what, Figures::is_served, || self.alone(), for_a_while(attack));
+    }
+
+    /// Attacks with all there is, and fails the test if others are not served at all for long.
+    pub(super) fn goes_on_during<T>(&self, what: &str, attack: impl FnOnce() -> T) -> T {
+        let before = self.alone();
+        let (result, during) = self.figures_of(attack);
+        during.say(what, before);
+        assert!(during.worst < STALL, "{what} stalls others: {during:?}");
+        result
+    }
+
+    /// How it goes while nobody disturbs.
+    pub(super) fn alone(&self) -> Figures {
+        thread::sleep(WINDOW / 2);
+        self.figures_of(|| thread::sleep(WINDOW * WINDOWS_BEFORE)).1
+    }
+
+    fn rounds(
+        &self,
+        what: &str,
+        is_well: impl Fn(Figures, Figures) -> bool,
+        before: impl Fn() -> Figures,
+        mut attack: impl FnMut(),
+    ) {
+        let mut bad = Vec::new();
+        while bad.len() < ROUNDS {
+            let before = before();
+            let ((), during) = self.figures_of(&mut attack);
+            during.say(what, before);
+            if is_well(during, before) {
+                return;
             }
-            assert!(
-                attempt < TRIES,
-                "{what} hurts others: {:?} → {during:?}",
-                self.before
-            );
+            bad.push((before, during));
         }
-        unreachable!("the last attempt returns or fails")
+        panic!("{what} hurts others: {bad:#?}");
+    }
+
+    fn figures_of<T>(&self, work: impl FnOnce() -> T) -> (T, Figures) {
+        let from = Instant::now();
+        let result = work();
+        (result, self.figures(from))
     }
 
     /// Ends, and makes sure that the reader has read everything.
@@ -139,7 +179,8 @@ impl Bystander {
         self.stop();
         let samples = self.samples.lock().expect("nobody panicked");
         let missing = samples.iter().filter(|sample| sample.delivered.is_none()).count();
-        assert_eq!(missing, 0, "of {} events", samples.len());
+        let first = samples.iter().position(|sample| sample.delivered.is_none());
+        assert_eq!(missing, 0, "of {} events, from the {first:?}. on", samples.len());
     }
 
     fn stop(&mut self) {
@@ -185,6 +226,16 @@ impl Bystander {
 impl Drop for Bystander {
     fn drop(&mut self) {
         self.stop.store(true, SeqCst);
+    }
+}
+
+/// Once again and again for a while.
+fn for_a_while(mut attack: impl FnMut()) -> impl FnMut() {
+    move || {
+        let from = Instant::now();
+        while from.elapsed() < A_WHILE {
+            attack();
+        }
     }
 }
 
@@ -270,7 +321,7 @@ fn read(mut socket: WebSocket<TcpStream>, samples: &Samples, stop: &AtomicBool) 
     let mut deadline = None;
     loop {
         if stop.load(SeqCst) {
-            let deadline = *deadline.get_or_insert_with(|| Instant::now() + STALL);
+            let deadline = *deadline.get_or_insert_with(|| Instant::now() + DEADLINE);
             let all = samples.lock().expect("nobody panicked").len() as u64;
             if next >= all || Instant::now() > deadline {
                 return;

@@ -1,5 +1,7 @@
 //! Filters that are long, deep, or dear to look through.
 
+use std::{thread, time::Duration};
+
 use serde_json::json;
 
 use super::{MIB, Scene};
@@ -38,7 +40,7 @@ fn filters_beyond_every_measure_are_refused_by_name() {
         for (name, filter) in &cases {
             let message = json!({"op": "subscribe", "sub": "a", "filter": filter}).to_string();
             raw.send(text(message)).expect("it is taken");
-            let error = raw.op("error").expect("an answer");
+            let error = raw.op_of(&["error", "subscribed"]).expect("an answer");
             assert_eq!(error["code"], "invalid_filter", "{name}: {error}");
         }
         let mut raw = Raw::to(&scene.server);
@@ -51,4 +53,39 @@ fn filters_beyond_every_measure_are_refused_by_name() {
         assert_eq!((answer.status, answer.code()), (400, "invalid_filter".into()));
     });
     scene.end(150 * MIB);
+}
+
+#[test]
+fn readers_with_the_dearest_filters_there_are_cost_themselves_and_not_the_others() {
+    let scene = Scene::new();
+    let words: Vec<String> = (0..TERMS).map(|n| format!("w{n:x}")).collect();
+    let paths: Vec<String> = (0..TERMS).map(|n| format!("data.k{n:x}:1")).collect();
+    let dear = [
+        words.join(" OR "),
+        paths.join(" OR "),
+        format!("-({})", words.join(" OR ")),
+        format!("type:*{}b", "a*".repeat(3_000)),
+    ];
+    // Something to look through: large events whose words nearly match.
+    let filler = "www aaa wzz ".repeat(80);
+    let kind = "a".repeat(150);
+    let line = format!("{{\"type\":\"{kind}\",\"data\":{{\"text\":\"{filler}\"}}}}\n");
+    assert_eq!(scene.server.post(line.repeat(2_000)).0, 200);
+    let readers: Vec<Raw> = dear
+        .iter()
+        .map(|filter| {
+            let mut raw = Raw::to(&scene.server);
+            raw.upgrade(&scene.server.token).expect("an upgrade");
+            let message = json!({"op": "subscribe", "sub": "a", "filter": filter, "from": "start"});
+            raw.send(text(message.to_string())).expect("it is taken");
+            raw.op("subscribed").expect("it is allowed");
+            raw
+        })
+        .collect();
+    scene.bystander.is_served_beside("dear filters", || {
+        assert_eq!(scene.server.post(line.repeat(5)).0, 200);
+        thread::sleep(Duration::from_millis(50));
+    });
+    drop(readers);
+    scene.end(250 * MIB);
 }

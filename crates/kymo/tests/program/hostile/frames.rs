@@ -1,5 +1,7 @@
 //! WebSocket frames that break the rules, flood, or never end.
 
+use serde_json::json;
+
 use super::{MIB, Scene};
 use crate::support::raw::{Raw, frame, text};
 
@@ -73,7 +75,7 @@ fn floods_of_fragments_pings_and_nonsense_hurt_nobody() {
     .concat();
     let pings = frame(0x89, b"0123456789").repeat(20_000);
     let nonsense = text("{\"op\":\"nonsense\"}").repeat(5_000);
-    scene.bystander.is_unhurt_by("floods of frames", || {
+    scene.bystander.is_served_beside("floods of frames", || {
         let mut raw = websocket(&scene);
         raw.send(&fragments).expect("it is taken");
         assert_eq!(raw.op("error").expect("an answer")["code"], "unknown_op");
@@ -89,4 +91,74 @@ fn floods_of_fragments_pings_and_nonsense_hurt_nobody() {
         });
     });
     scene.end(150 * MIB);
+}
+
+#[test]
+fn messages_as_large_as_they_may_be_take_no_more_memory_than_there_is_for_all() {
+    let scene = Scene::new();
+    // A name of megabytes is no name, and is not sent back in full.
+    let name = "x".repeat(20 << 20);
+    let unknown = json!({ "op": name }).to_string();
+    let keys: String = (0..2_000_000).map(|_| "\"a\":0,").collect();
+    let keys = format!("{{{keys}\"op\":\"ping\"}}");
+    let filter = json!({"op": "subscribe", "sub": "a", "filter": name}).to_string();
+    let sub = json!({"op": "unsubscribe", "sub": name}).to_string();
+    let channel = json!({"op": "subscribe", "sub": "a", "channels": [name]}).to_string();
+    let reference = json!({"op": "ping", "ref": name}).to_string();
+    drop(name);
+    for (what, message) in [
+        ("an op", &unknown),
+        ("keys", &keys),
+        ("a filter", &filter),
+        ("a sub", &sub),
+        ("a channel", &channel),
+    ] {
+        let mut raw = websocket(&scene);
+        raw.send(text(message)).expect("it is taken");
+        let error = raw.op("error").unwrap_or_else(|| panic!("{what}: no answer"));
+        let answer = error.to_string();
+        assert!(
+            answer.len() < 2_000,
+            "{what}: an answer of {} bytes",
+            answer.len()
+        );
+    }
+    let mut raw = websocket(&scene);
+    raw.send(text(&reference)).expect("it is taken");
+    assert!(raw.op("pong").expect("an answer")["ref"].is_null());
+    if let Some(memory) = scene.server.memory() {
+        assert!(memory.peak < 250 * MIB, "{memory:?}");
+    }
+
+    // Messages that never end, on many sockets at once.
+    let begin = {
+        let mut begin = frame(0x81, b"");
+        begin.truncate(1);
+        begin.extend([0xff, 0, 0, 0, 0, 0x01, 0xf0, 0, 0, 0, 0, 0, 0]);
+        begin
+    };
+    let part = vec![b' '; 30 << 20];
+    scene.bystander.goes_on_during("messages that never end", || {
+        std::thread::scope(|threads| {
+            let endless = |_| {
+                let (scene, begin, part) = (&scene, &begin, &part);
+                threads.spawn(move || {
+                    let mut raw = websocket(scene);
+                    let sent = raw.send(begin).and_then(|()| raw.send(part));
+                    if sent.is_err() {
+                        return (raw, Some(1013));
+                    }
+                    raw.timeout(std::time::Duration::from_millis(500));
+                    let code = raw.close_code();
+                    (raw, code)
+                })
+            };
+            let all: Vec<_> = (0..24).map(endless).collect();
+            let ends: Vec<_> = all.into_iter().map(|one| one.join().expect("a client")).collect();
+            let told = ends.iter().filter(|(_, code)| code.is_some()).count();
+            assert!(ends.iter().all(|(_, code)| code.is_none_or(|code| code == 1013)));
+            assert!(told > 0, "all of them were kept in memory");
+        });
+    });
+    scene.end(600 * MIB);
 }
