@@ -36,7 +36,7 @@ fn bombs_are_refused_at_the_limit_and_hurt_nobody() {
         ),
     ];
     drop((zeros, spaces));
-    scene.bystander.is_served_beside("bombs", || {
+    scene.bystander.goes_on_beside("bombs", || {
         std::thread::scope(|threads| {
             for (encoding, bomb) in &bombs {
                 let scene = &scene;
@@ -132,7 +132,7 @@ fn brackets_nul_bytes_and_broken_text_are_refused_by_name_and_hurt_nobody() {
 fn bodies_that_are_announced_and_never_come_or_end_in_the_middle_hurt_nobody() {
     let scene = Scene::new();
     let token = &scene.server.token;
-    scene.bystander.is_served_beside("bodies that do not come", || {
+    scene.bystander.goes_on_beside("bodies that do not come", || {
         // A gigabyte is refused by its announcement, whether anything of it comes or not.
         let mut raw = Raw::to(&scene.server);
         raw.send(post_head(token, "Content-Length: 1073741824\r\n"))

@@ -142,6 +142,11 @@ impl Bystander {
         result
     }
 
+    /// The same again and again for a while.
+    pub(super) fn goes_on_beside(&self, what: &str, attack: impl FnMut()) {
+        self.goes_on_during(what, for_a_while(attack));
+    }
+
     /// How it goes while nobody disturbs.
     pub(super) fn alone(&self) -> Figures {
         thread::sleep(WINDOW / 2);
