@@ -19,7 +19,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use parking_lot::Mutex;
 use run::Run;
 
-const RUNS: u64 = 600;
+const RUNS: u64 = 1500;
 // So many failures say enough.
 const FAILURES_MAX: usize = 40;
 
