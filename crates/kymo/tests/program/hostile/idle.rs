@@ -21,7 +21,7 @@ fn possible() -> usize {
     use rustix::process::{Resource, getrlimit, setrlimit};
     let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum;
-    setrlimit(Resource::Nofile, limit.clone()).expect("the own limit may be raised");
+    setrlimit(Resource::Nofile, limit).expect("the own limit may be raised");
     let room = limit.maximum.unwrap_or(u64::MAX).saturating_sub(RESERVE);
     if room < WANTED {
         println!("only {room} of {WANTED} connections: that is what the system allows");
