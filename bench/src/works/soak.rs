@@ -32,6 +32,7 @@ const WARM_UP: Duration = Duration::from_secs(40);
 pub(super) fn run(contestant: &mut dyn Contestant, scale: &Scale) -> Outcome<Figures> {
     let kymo = kymo(contestant)?;
     replay::store(kymo, scale.replay_events.min(WARM_UP_EVENTS))?;
+    begin_threads(kymo)?;
     let part = PART.min(scale.soak);
     // Only what grows for ever is to be seen: first the newest events in memory are such that came one by one.
     let begun = Instant::now();
@@ -60,6 +61,19 @@ pub(super) fn run(contestant: &mut dyn Contestant, scale: &Scale) -> Outcome<Fig
         figure("last", "MB", last.map_or(f64::NAN, |(_, memory)| memory)),
         figure("over", "s", last.map_or(f64::NAN, |(seconds, _)| seconds)),
     ])
+}
+
+/// Reads the past for several at once. Such reads take turns on a few threads, of which each holds some memory: all are
+/// begun before anybody looks.
+fn begin_threads(kymo: &Kymo) -> Outcome {
+    let read = || replay::replay(kymo, Past::All, 1).map_err(|error| error.to_string());
+    std::thread::scope(|threads| {
+        let readers: Vec<_> = (0..READERS).map(|_| threads.spawn(read)).collect();
+        for reader in readers {
+            reader.join().map_err(|_| "a thread that reads panicked")??;
+        }
+        Ok(())
+    })
 }
 
 fn one_part(kymo: &Kymo, time: Duration) -> Outcome {

@@ -50,6 +50,8 @@ enum Source<'a> {
     Values {
         text: &'a str,
         values: std::vec::IntoIter<(usize, Checked)>,
+        /// Where the first value begins that is not among these.
+        rest: Option<usize>,
     },
     Refused(Option<(usize, Refusal)>),
 }
@@ -128,8 +130,8 @@ impl<'a> Iterator for Records<'a> {
                     value,
                 }
             }
-            Source::Values { text, values } => {
-                let (start, checked) = values.next()?;
+            Source::Values { text, values, rest } => {
+                let (start, checked) = values.next().or_else(|| again(text.as_bytes(), rest))?;
                 let text = *text;
                 let value = self
                     .judge(text, start, &checked)
@@ -190,10 +192,11 @@ fn whole(body: &[u8], start: usize) -> Source<'_> {
         single(body, start)
     };
     match values {
-        Ok(Some(values)) => match std::str::from_utf8(body) {
+        Ok(Some(Found { values, rest, .. })) => match std::str::from_utf8(body) {
             Ok(text) => Source::Values {
                 text,
                 values: values.into_iter(),
+                rest,
             },
             Err(error) => Source::Refused(Some((start, invalid_utf8(error)))),
         },
@@ -202,12 +205,41 @@ fn whole(body: &[u8], start: usize) -> Source<'_> {
     }
 }
 
-type Values = Vec<(usize, Checked)>;
+/// Values whose place is kept. What is known of one takes more memory than the smallest values do.
+const KEPT_MAX: usize = 4_096;
+
+/// Values of a body, all of them checked.
+struct Found {
+    values: Vec<(usize, Checked)>,
+    /// Where the first value begins that is not kept.
+    rest: Option<usize>,
+    /// Behind the last.
+    end: usize,
+}
+
+impl Found {
+    fn one(start: usize, checked: Checked) -> Self {
+        Self {
+            values: vec![(start, checked)],
+            rest: None,
+            end: checked.end,
+        }
+    }
+}
+
+/// The value at `rest` once more, which then is where the next one begins.
+fn again(body: &[u8], rest: &mut Option<usize>) -> Option<(usize, Checked)> {
+    let start = rest.take()?;
+    let checked = json::check(body, start).ok()?;
+    let at = skip_space(body, checked.end);
+    *rest = (body.get(at) == Some(&b',')).then(|| skip_space(body, at + 1));
+    Some((start, checked))
+}
 
 /// The one value of a body, or `None` where there are more and the body is lines.
-fn single(body: &[u8], start: usize) -> Result<Option<Values>, Fault> {
+fn single(body: &[u8], start: usize) -> Result<Option<Found>, Fault> {
     match json::check(body, start) {
-        Ok(checked) if skip_space(body, checked.end) == body.len() => Ok(Some(vec![(start, checked)])),
+        Ok(checked) if skip_space(body, checked.end) == body.len() => Ok(Some(Found::one(start, checked))),
         Ok(_) => Ok(None),
         Err(Fault::Syntax { at, .. }) if second_line(body, start).is_some_and(|second| at <= second) => {
             Ok(None)
@@ -224,26 +256,30 @@ fn second_line(body: &[u8], start: usize) -> Option<usize> {
 }
 
 /// The elements of the array that a body is.
-fn lone_array(body: &[u8], start: usize) -> Result<Option<Values>, Fault> {
-    let (values, end) = array(body, start)?;
-    let rest = skip_space(body, end);
+fn lone_array(body: &[u8], start: usize) -> Result<Option<Found>, Fault> {
+    let found = array(body, start)?;
+    let rest = skip_space(body, found.end);
     if rest < body.len() {
         return Err(Fault::Syntax {
             at: rest,
             what: "nothing may follow the array",
         });
     }
-    Ok(Some(values))
+    Ok(Some(found))
 }
 
 /// The elements of an array, each checked, and where it ends.
-fn array(body: &[u8], start: usize) -> Result<(Values, usize), Fault> {
-    let mut values = Vec::new();
+fn array(body: &[u8], start: usize) -> Result<Found, Fault> {
+    let (mut values, mut rest) = (Vec::new(), None);
     let mut at = skip_space(body, start + 1);
     if body.get(at) != Some(&b']') {
         loop {
             let checked = json::check(body, at)?;
-            values.push((at, checked));
+            if values.len() < KEPT_MAX {
+                values.push((at, checked));
+            } else {
+                rest.get_or_insert(at);
+            }
             at = skip_space(body, checked.end);
             match body.get(at) {
                 Some(b',') => at = skip_space(body, at + 1),
@@ -263,7 +299,11 @@ fn array(body: &[u8], start: usize) -> Result<(Values, usize), Fault> {
             }
         }
     }
-    Ok((values, at + 1))
+    Ok(Found {
+        values,
+        rest,
+        end: at + 1,
+    })
 }
 
 pub(crate) fn invalid_utf8(error: std::str::Utf8Error) -> Refusal {

@@ -208,3 +208,11 @@ proptest::proptest! {
         }
     }
 }
+
+#[test]
+fn of_countless_values_each_is_handed_out_at_its_place() {
+    let values: Vec<String> = (0..10_000).map(|number| format!("{{\"n\": {number}}}")).collect();
+    let body = format!("[ {} ]", values.join(" , "));
+    let read = outcomes(body.as_bytes(), RecordFormat::Json);
+    assert_eq!(read, values.into_iter().map(Ok).collect::<Vec<_>>());
+}

@@ -7,8 +7,9 @@
 use kymo_event::Seq;
 use kymo_ledger::Gap;
 
-/// A reader whose filter matches nothing is told its cursor after this many seqs at the latest: few enough to look
-/// through again on resuming, enough that hundreds of such readers cost little at full speed. The model tests with less.
+/// A reader that is awake and whose filter matches nothing is told its cursor after this many seqs at the latest: few
+/// enough to look through again on resuming, enough that hundreds of such readers cost little at full speed. (Those that
+/// sleep are told by time.) The model tests with less.
 pub(crate) const CURSOR_EVERY_SEQS: u64 = if cfg!(test) { 1_024 } else { 16_384 };
 
 /// What is where at this moment.

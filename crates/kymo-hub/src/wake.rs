@@ -61,6 +61,8 @@ impl Wake {
         loop {
             self.many.notified().await;
             self.look();
+            // Commits may come faster than looks end, and whom this one woke is to be polled by the same thread.
+            tokio::task::yield_now().await;
         }
     }
 

@@ -126,7 +126,7 @@ pub(crate) fn tail(file: &Arc<dyn DiskFile>, known: Known) -> io::Result<Tail> {
             Step::Bad if walker.offset() == bytes => break,
             Step::Bad => {
                 let hole = walker.hole()?;
-                let zeros = has_zeros(&**file, &hole)?;
+                let zeros = has_zeros(&**file, &hole, bytes)?;
                 if zeros && hole.first > known.claimed.last {
                     doubt.hole(tail);
                 }
@@ -191,17 +191,20 @@ impl Doubt {
 // What a disk writes at once: it is whole or not there.
 const SECTOR: u64 = 512;
 
-/// Whether some of a hole reads as a part of a file that was never written: a good line has no zero, and a damaged one
-/// hardly two in a row, or one at the edge of a sector.
-fn has_zeros(file: &dyn DiskFile, hole: &Hole) -> io::Result<bool> {
+/// Whether some of a hole reads as a part of a file of so many bytes that was never written: a good line has no zero, and
+/// a damaged one hardly two in a row, or one where a sector or the file ends.
+fn has_zeros(file: &dyn DiskFile, hole: &Hole, bytes: u64) -> io::Result<bool> {
     let (mut done, mut piece) = (0, Vec::new());
     while done < hole.bytes {
         let want = STEP_BYTES.min(usize::try_from(hole.bytes - done).unwrap_or(STEP_BYTES));
         piece.clear();
         let from = hole.byte + done;
         let read = disk::read_full(file, &mut piece, from, want)?;
-        let at_edge = |zero: usize| matches!((from + zero as u64) % SECTOR, 0 | 511);
-        if memmem::find(&piece, b"\0\0").is_some() || memchr_iter(0, &piece).any(at_edge) {
+        let ends = |zero: usize| {
+            let behind = from + zero as u64 + 1;
+            behind.is_multiple_of(SECTOR) || behind == bytes
+        };
+        if memmem::find(&piece, b"\0\0").is_some() || memchr_iter(0, &piece).any(ends) {
             return Ok(true);
         }
         if read == 0 {

@@ -3,7 +3,7 @@
 //! Members are handed out as they were met, so that the refusal of a broken message can still say what it was about.
 use std::borrow::Cow;
 
-use super::{Records, Source, array};
+use super::{Found, Records, Source, array};
 use crate::{
     Limits, RawJson, Refusal,
     json::{self, Fault, skip_space},
@@ -81,19 +81,19 @@ impl<'a> Wrapper<'a> {
     fn cut(&mut self, text: &'a str, start: usize, limits: &Limits) -> Result<usize, Unreadable> {
         let text = &text[start..];
         let bytes = text.as_bytes();
-        let values = match bytes.first() {
+        let found = match bytes.first() {
             Some(b'[') => array(bytes, 0),
-            _ => json::check(bytes, 0).map(|checked| (vec![(0, checked)], checked.end)),
+            _ => json::check(bytes, 0).map(|checked| Found::one(0, checked)),
         };
-        let (values, end) =
-            values.map_err(|Fault::Syntax { at, what }| Fault::Syntax { at: at + start, what })?;
+        let Found { values, rest, end } =
+            found.map_err(|Fault::Syntax { at, what }| Fault::Syntax { at: at + start, what })?;
         let values = values.into_iter();
         self.records = Some(Records {
             body: &bytes[..end],
             nesting_max: limits.nesting_max,
             event_bytes_max: limits.event_bytes_max,
             index: 0,
-            source: Source::Values { text, values },
+            source: Source::Values { text, values, rest },
         });
         Ok(start + end)
     }
