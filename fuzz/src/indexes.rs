@@ -13,7 +13,7 @@ use kymo_ledger::{Ledger, LedgerSettings};
 
 use crate::{
     mutation::{Choices, damage},
-    serving::{DATA, all_lines, empty, event, filters_agree, look, open, put, served, verified},
+    serving::{DATA, all_lines, empty, event, filters_agree, line, look, open, put, served, verified},
 };
 
 const LINES: u64 = 40;
@@ -76,7 +76,7 @@ struct Files {
     index: Vec<u8>,
 }
 
-/// A segment that a failed write has ended, with its index, and the one that follows it.
+/// A segment that was ended early, as a failed write does it, with its index, and the one that follows it.
 fn files() -> &'static Files {
     static FILES: OnceLock<Files> = OnceLock::new();
     FILES.get_or_init(|| {
@@ -85,10 +85,9 @@ fn files() -> &'static Files {
         append(&ledger, 1, LINES);
         ledger.close();
         drop(ledger);
+        let following = (LINES + 1..=LINES + MORE).flat_map(|n| line(n, 1, 3));
+        put(&disk, &format!("{GROWING}.jsonl"), &following.collect::<Vec<_>>());
         let ledger = open(&disk, LedgerSettings::default()).expect("the ledger opens again");
-        disk.fail_write(Some(0));
-        append(&ledger, 0, 1);
-        append(&ledger, LINES + 1, LINES + MORE);
         ledger.close();
         let read = |name: String| {
             disk.read(&Path::new(DATA).join("ledger").join(&name))
@@ -108,9 +107,9 @@ fn append(ledger: &Ledger, first: u64, last: u64) {
     let (done, answer) = mpsc::channel();
     ledger.append(
         batch,
-        Box::new(move |result| done.send(result.is_ok()).expect("somebody waits")),
+        Box::new(move |result| done.send(result).expect("somebody waits")),
     );
-    answer.recv().expect("an answer comes");
+    answer.recv().expect("an answer comes").expect("memory takes it");
 }
 
 /// The chain over lines that nobody has touched.
