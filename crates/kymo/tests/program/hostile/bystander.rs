@@ -94,15 +94,20 @@ impl Bystander {
     /// Begins.
     pub(super) fn start(server: &Server) -> Self {
         let (samples, stop) = (Samples::default(), Arc::new(AtomicBool::new(false)));
+        let all_emitted = Arc::new(AtomicBool::new(false));
         let socket = follow(server);
         let reader = {
             let (samples, stop) = (Arc::clone(&samples), Arc::clone(&stop));
-            thread::spawn(move || read(socket, &samples, &stop))
+            let all_emitted = Arc::clone(&all_emitted);
+            thread::spawn(move || read(socket, &samples, &stop, &all_emitted))
         };
         let emitter = {
             let (samples, stop) = (Arc::clone(&samples), Arc::clone(&stop));
             let post = poster(server);
-            thread::spawn(move || emit(post, &samples, &stop))
+            thread::spawn(move || {
+                emit(post, &samples, &stop);
+                all_emitted.store(true, SeqCst);
+            })
         };
         Self {
             samples,
@@ -321,14 +326,16 @@ fn follow(server: &Server) -> WebSocket<TcpStream> {
 }
 
 /// Reads on until told to stop, and then what is still to come.
-fn read(mut socket: WebSocket<TcpStream>, samples: &Samples, stop: &AtomicBool) {
+fn read(mut socket: WebSocket<TcpStream>, samples: &Samples, stop: &AtomicBool, all_emitted: &AtomicBool) {
     let mut next = 0;
     let mut deadline = None;
     loop {
         if stop.load(SeqCst) {
             let deadline = *deadline.get_or_insert_with(|| Instant::now() + DEADLINE);
+            // Asked first: what is emitted until then is counted below.
+            let is_last = all_emitted.load(SeqCst);
             let all = samples.lock().expect("nobody panicked").len() as u64;
-            if next >= all || Instant::now() > deadline {
+            if (is_last && next >= all) || Instant::now() > deadline {
                 return;
             }
         }
