@@ -32,11 +32,19 @@ pub(crate) struct Fed {
     pub(crate) segment: Arc<Segment>,
 }
 
+impl Fed {
+    fn seq_at(&self, index: usize) -> u64 {
+        self.lines.first.get() + index as u64
+    }
+}
+
 #[derive(Default)]
 struct Waiting {
     fed: VecDeque<Fed>,
     events: usize,
     bytes: usize,
+    /// Some did not fit: they are in the files alone.
+    missed: bool,
     parked: bool,
     closed: bool,
 }
@@ -64,6 +72,8 @@ impl Feed {
         if waiting.bytes + bytes <= WAITING_BYTES_MAX {
             waiting.bytes += bytes;
             waiting.fed.push_back(fed);
+        } else {
+            waiting.missed = true;
         }
         self.wake(waiting);
     }
@@ -89,16 +99,19 @@ impl Feed {
         }
     }
 
-    /// What was offered since the last call, once it is worth it; `None` when closed.
-    fn take(&self) -> Option<VecDeque<Fed>> {
+    /// What was offered since the last call, once it is worth it, and whether some of it is missing; `None` when closed.
+    fn take(&self) -> Option<(VecDeque<Fed>, bool)> {
         let mut waiting = self.waiting.lock();
         while !waiting.is_worth_it() {
             waiting.parked = true;
             self.woken.wait(&mut waiting);
         }
         (waiting.events, waiting.bytes) = (0, 0);
-        let fed = std::mem::take(&mut waiting.fed);
-        (!waiting.closed || !fed.is_empty()).then_some(fed)
+        let (fed, missed) = (
+            std::mem::take(&mut waiting.fed),
+            std::mem::take(&mut waiting.missed),
+        );
+        (!waiting.closed || !fed.is_empty()).then_some((fed, missed))
     }
 }
 
@@ -129,9 +142,9 @@ impl Indexer {
     pub(crate) fn run(mut self) {
         chains::complete(&self.core);
         self.attempt(Self::advance);
-        while let Some(fed) = self.core.feed.take() {
+        while let Some((fed, missed)) = self.core.feed.take() {
             if self.core.segments.head() >= self.retry_at {
-                self.attempt(|indexer| indexer.index(fed));
+                self.attempt(|indexer| indexer.index(fed, missed));
             }
         }
         self.attempt(Self::advance);
@@ -146,16 +159,17 @@ impl Indexer {
         }
     }
 
-    fn index(&mut self, fed: VecDeque<Fed>) -> io::Result<()> {
+    fn index(&mut self, fed: VecDeque<Fed>, missed: bool) -> io::Result<()> {
         for fed in fed {
-            match self.live.as_mut().filter(|live| live.waits_for(&fed)) {
-                Some(live) => live.take_in(&fed)?,
-                None => self.advance()?,
+            match &mut self.live {
+                Some(live) if live.waits_for(&fed) => live.take_in(&fed)?,
+                Some(live) if live.has(&fed) => {}
+                _ => self.advance()?,
             }
             self.seal_if_complete()?;
         }
-        // Whatever was not offered is in the files.
-        match self.live.as_ref().is_none_or(Live::is_behind) {
+        // What was committed meanwhile is on its way here; only what was not offered must come from the files.
+        match missed {
             true => self.advance(),
             false => Ok(()),
         }
@@ -268,8 +282,12 @@ impl Live {
     }
 
     fn waits_for(&self, fed: &Fed) -> bool {
-        let first = fed.lines.first.get() + fed.from as u64;
-        Arc::ptr_eq(&self.segment, &fed.segment) && self.builder.next() == first
+        Arc::ptr_eq(&self.segment, &fed.segment) && self.builder.next() == fed.seq_at(fed.from)
+    }
+
+    /// Whether these lines were read from the file before they came.
+    fn has(&self, fed: &Fed) -> bool {
+        Arc::ptr_eq(&self.segment, &fed.segment) && self.builder.next() >= fed.seq_at(fed.to)
     }
 
     fn take_in(&mut self, fed: &Fed) -> io::Result<()> {
