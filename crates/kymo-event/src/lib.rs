@@ -27,7 +27,7 @@ pub use filter::Filter;
 pub use json::RawJson;
 pub use level::Level;
 pub use limits::Limits;
-pub use line::{LineError, LineSpans, LineView, check_crc, write_line};
+pub use line::{BodyKeys, LineError, LineSpans, LineView, check_crc, parts_of, write_line};
 pub use names::{begins_name, fold_separators, is_separator, same_name};
 pub use prepared::{Batch, IdKey};
 pub use records::{Record, RecordFormat, Records, Unreadable, Wrapper};

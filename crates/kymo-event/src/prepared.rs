@@ -3,7 +3,7 @@
 //! A body is written once, by whichever thread took the event in; the one writer thread only copies it.
 use std::borrow::Cow;
 
-use crate::{Event, dialects, json};
+use crate::{BodyKeys, Event, dialects, filter::Key, json};
 
 /// Hash of (source, id); events without an id have none. Equal keys are confirmed by content.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord)]
@@ -30,6 +30,7 @@ pub struct Batch {
 struct Item {
     end: u32,
     id_key: Option<IdKey>,
+    keys: Option<BodyKeys>,
 }
 
 impl Batch {
@@ -45,11 +46,12 @@ impl Batch {
     /// Writes the event's body at the end. White space between tokens of `data` and `ext` that would break the
     /// line (CR, LF) is removed; every token stays as it is.
     pub fn push(&mut self, event: &Event<'_>) {
-        write_body(&mut self.bytes, event);
+        let keys = write_body(&mut self.bytes, event);
         let end = u32::try_from(self.bytes.len()).expect("a batch is bounded far below 4 GiB");
         self.items.push(Item {
             end,
             id_key: id_key(event),
+            keys,
         });
     }
 
@@ -120,6 +122,11 @@ impl Batch {
     pub fn bodies(&self) -> impl ExactSizeIterator<Item = &[u8]> {
         (0..self.len()).map(|index| self.body(index))
     }
+
+    /// Of each body, where its keys stand; `None` where one of them lies too far behind.
+    pub fn keys(&self) -> impl ExactSizeIterator<Item = Option<BodyKeys>> {
+        self.items.iter().map(|item| item.keys)
+    }
 }
 
 fn id_key(event: &Event<'_>) -> Option<IdKey> {
@@ -130,53 +137,78 @@ fn id_key(event: &Event<'_>) -> Option<IdKey> {
 }
 
 /// Appends the body of an event's line: every key it has, in the order of the format, each with a comma before it.
-pub(crate) fn write_body(out: &mut Vec<u8>, event: &Event<'_>) {
+/// Says where those stand that are looked up, unless they lie too far behind.
+pub(crate) fn write_body(out: &mut Vec<u8>, event: &Event<'_>) -> Option<BodyKeys> {
     out.reserve(256 + event.data.as_ref().map_or(0, |data| data.len()));
-    string(out, b",\"id\":\"", event.id.as_ref());
+    let mut body = Body {
+        start: out.len(),
+        out,
+        keys: BodyKeys::new(event.level, event.backfill),
+        all_noted: true,
+    };
+    body.string(Key::Id, b",\"id\":\"", event.id.as_ref());
     if let Some(time) = event.time {
-        out.extend_from_slice(b",\"time\":\"");
-        out.extend_from_slice(&time.text());
-        out.push(b'"');
+        body.out.extend_from_slice(b",\"time\":\"");
+        body.out.extend_from_slice(&time.text());
+        body.out.push(b'"');
     }
-    string(out, b",\"type\":\"", Some(&event.kind));
-    string(out, b",\"source\":\"", Some(&event.source));
-    out.extend_from_slice(b",\"level\":\"");
-    out.extend_from_slice(event.level.as_str().as_bytes());
-    out.push(b'"');
-    string(out, b",\"agent\":\"", event.agent.as_ref());
-    string(out, b",\"session\":\"", event.session.as_ref());
-    string(out, b",\"task\":\"", event.task.as_ref());
-    string(out, b",\"trace\":\"", event.trace.as_ref());
-    string(out, b",\"span\":\"", event.span.as_ref());
-    string(out, b",\"parent\":\"", event.parent.as_ref());
-    string(out, b",\"user\":\"", event.user.as_ref());
-    string(out, b",\"tier\":\"", event.tier.as_ref());
-    if let Some(cause) = event.cause {
-        out.extend_from_slice(b",\"cause\":");
-        json::push_number(out, cause.get());
-    }
-    if let Some(hops) = event.hops {
-        out.extend_from_slice(b",\"hops\":");
-        json::push_number(out, u64::from(hops));
-    }
-    if event.backfill {
-        out.extend_from_slice(b",\"backfill\":true");
-    }
-    raw(out, b",\"data\":", event.data.as_deref());
+    body.string(Key::Type, b",\"type\":\"", Some(&event.kind));
+    body.string(Key::Source, b",\"source\":\"", Some(&event.source));
+    body.out.extend_from_slice(b",\"level\":\"");
+    body.out.extend_from_slice(event.level.as_str().as_bytes());
+    body.out.push(b'"');
+    body.string(Key::Agent, b",\"agent\":\"", event.agent.as_ref());
+    body.string(Key::Session, b",\"session\":\"", event.session.as_ref());
+    body.string(Key::Task, b",\"task\":\"", event.task.as_ref());
+    body.string(Key::Trace, b",\"trace\":\"", event.trace.as_ref());
+    body.string(Key::Span, b",\"span\":\"", event.span.as_ref());
+    body.string(Key::Parent, b",\"parent\":\"", event.parent.as_ref());
+    body.string(Key::User, b",\"user\":\"", event.user.as_ref());
+    body.string(Key::Tier, b",\"tier\":\"", event.tier.as_ref());
+    body.numbers(event);
+    raw(body.out, b",\"data\":", event.data.as_deref());
     if !event.ext.is_empty() {
-        ext(out, event);
+        ext(body.out, event);
     }
-    string(out, b",\"dialect\":\"", event.dialect.as_ref());
-    raw(out, b",\"enc\":", event.enc.as_deref());
+    body.string(Key::Dialect, b",\"dialect\":\"", event.dialect.as_ref());
+    raw(body.out, b",\"enc\":", event.enc.as_deref());
+    body.all_noted.then_some(body.keys)
 }
 
-// Inlined, so that copying a key is a store or two instead of a call.
-#[inline(always)]
-fn string(out: &mut Vec<u8>, key: &[u8], text: Option<&Cow<'_, str>>) {
-    if let Some(text) = text {
-        out.extend_from_slice(key);
-        json::push_escaped(out, text);
-        out.push(b'"');
+/// A body that is being written.
+struct Body<'o> {
+    out: &'o mut Vec<u8>,
+    start: usize,
+    keys: BodyKeys,
+    all_noted: bool,
+}
+
+impl Body<'_> {
+    // Inlined, so that copying a key is a store or two instead of a call.
+    #[inline(always)]
+    fn string(&mut self, key: Key, name: &[u8], text: Option<&Cow<'_, str>>) {
+        if let Some(text) = text {
+            self.out.extend_from_slice(name);
+            let from = self.out.len() - self.start;
+            json::push_escaped(self.out, text);
+            let to = self.out.len() - self.start;
+            self.out.push(b'"');
+            self.all_noted &= self.keys.note(key, from, to);
+        }
+    }
+
+    fn numbers(&mut self, event: &Event<'_>) {
+        if let Some(cause) = event.cause {
+            self.out.extend_from_slice(b",\"cause\":");
+            json::push_number(self.out, cause.get());
+        }
+        if let Some(hops) = event.hops {
+            self.out.extend_from_slice(b",\"hops\":");
+            json::push_number(self.out, u64::from(hops));
+        }
+        if event.backfill {
+            self.out.extend_from_slice(b",\"backfill\":true");
+        }
     }
 }
 

@@ -105,7 +105,7 @@ impl Micros {
     }
 
     /// Reads the canonical text only; anything else is `None`.
-    pub(crate) fn parse_canonical(text: &[u8]) -> Option<Self> {
+    pub fn parse_canonical(text: &[u8]) -> Option<Self> {
         let canonical =
             text.len() == Self::TEXT_LEN && text[19] == b'.' && text[26] == b'Z' && text[10] == b'T';
         if !canonical {

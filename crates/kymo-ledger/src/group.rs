@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use kymo_event::{Micros, Seq, write_line};
+use kymo_event::{BodyKeys, Micros, Seq, write_line};
 
 use crate::{Lines, buffers::Buffers, queue::Pending, segment::End, settings::BLOCK_EVENTS};
 
@@ -16,6 +16,8 @@ pub(crate) struct Roll {
 /// Lines made from the bodies of some batches.
 pub(crate) struct Group {
     pub(crate) lines: Lines,
+    /// Of each line, what was noted when its body was written.
+    pub(crate) keys: Arc<Vec<Option<BodyKeys>>>,
     pub(crate) rolls: Vec<Roll>,
 }
 
@@ -44,6 +46,8 @@ pub(crate) fn build(
     // One more, so that writing the last line need not ask for room it will not use.
     let mut bytes = buffers.take(bodies + (events + 1) * ADDED_BYTES);
     let mut ends = Vec::with_capacity(events);
+    let mut keys = Vec::with_capacity(events);
+    keys.extend(pending.iter().flat_map(|pending| pending.batch.keys()));
     let mut rolls = Vec::new();
     let recorded = recorded.text();
     let mut seq = first;
@@ -71,6 +75,7 @@ pub(crate) fn build(
             bytes: bytes.share(),
             ends: Arc::from(ends),
         },
+        keys: Arc::new(keys),
         rolls,
     }
 }

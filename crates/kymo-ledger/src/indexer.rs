@@ -6,6 +6,7 @@
 
 use std::{collections::VecDeque, io, sync::Arc};
 
+use kymo_event::BodyKeys;
 use parking_lot::{Condvar, Mutex};
 
 use crate::{
@@ -26,6 +27,8 @@ const WAITING_BYTES_MAX: usize = 16 << 20;
 /// Lines the writer committed, on their way to the indexer.
 pub(crate) struct Fed {
     pub(crate) lines: Lines,
+    /// What was noted of each.
+    pub(crate) keys: Arc<Vec<Option<BodyKeys>>>,
     /// Which of them, all in one segment.
     pub(crate) from: usize,
     pub(crate) to: usize,
@@ -298,7 +301,8 @@ impl Live {
         let ends = fed.lines.ends[fed.from..fed.to]
             .iter()
             .map(|&end| end as usize - start);
-        self.builder.lines(&fed.lines.bytes[start..], ends);
+        let keys = fed.keys[fed.from..fed.to].iter().map(Option::as_ref);
+        self.builder.lines(&fed.lines.bytes[start..], ends.zip(keys));
         self.file.filled(&mut self.builder)
     }
 

@@ -9,7 +9,7 @@ use std::{io, ops::Range, path::PathBuf, sync::Arc, time::Instant};
 use kymo_event::{Micros, Seq};
 
 use crate::{
-    AppendError, Appended, Durability, Lines, Notice,
+    AppendError, Appended, Durability, Notice,
     buffers::Buffers,
     clock::Stamp,
     core::Core,
@@ -143,17 +143,13 @@ impl Writer {
     fn write_parts(&mut self, group: &Group, full: &mut Vec<Current>) -> io::Result<()> {
         let (mut lines, mut bytes) = (0, 0);
         for roll in &group.rolls {
-            self.write_part(&group.lines, lines..roll.lines, bytes..roll.bytes)?;
+            self.write_part(group, lines..roll.lines, bytes..roll.bytes)?;
             (lines, bytes) = (roll.lines, roll.bytes);
             self.sync_current()?;
             full.extend(self.current.take());
         }
         if bytes < group.lines.bytes.len() {
-            self.write_part(
-                &group.lines,
-                lines..group.lines.len(),
-                bytes..group.lines.bytes.len(),
-            )?;
+            self.write_part(group, lines..group.lines.len(), bytes..group.lines.bytes.len())?;
             match self.core.settings.durability {
                 Durability::Fsync => self.sync_current()?,
                 Durability::Relaxed => {
@@ -164,16 +160,21 @@ impl Writer {
         Ok(())
     }
 
-    fn write_part(&mut self, all: &Lines, lines: Range<usize>, bytes: Range<usize>) -> io::Result<()> {
+    fn write_part(&mut self, group: &Group, lines: Range<usize>, bytes: Range<usize>) -> io::Result<()> {
         if self.current.is_none() {
             self.begin(self.next + lines.start as u64)?;
         }
         let current = self.current.as_mut().expect("begun above");
-        disk::write_full(&*current.file, &all.bytes[bytes.clone()], current.end.bytes)?;
+        disk::write_full(
+            &*current.file,
+            &group.lines.bytes[bytes.clone()],
+            current.end.bytes,
+        )?;
         current.end.bytes += bytes.len() as u64;
         current.end.last += lines.len() as u64;
         self.written.push(Fed {
-            lines: all.clone(),
+            lines: group.lines.clone(),
+            keys: group.keys.clone(),
             from: lines.start,
             to: lines.end,
             segment: current.segment.clone(),

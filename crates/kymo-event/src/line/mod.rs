@@ -1,10 +1,12 @@
 //! One line of the ledger: written once, read by position of its keys.
 //!
 //! [`write_line`] is all that the writer thread does to an event; [`LineView`] is how every reader looks at one.
+mod keys;
 mod spans;
 mod tail;
 mod view;
 
+pub use keys::{BodyKeys, parts_of};
 pub use spans::LineSpans;
 pub use view::LineView;
 

@@ -1,13 +1,14 @@
 //! Makes block records from lines, in order. What it writes depends on the lines and on nothing else.
 
-use kymo_event::{IdKey, LineView, Micros, filter::Key, json::decode};
+use kymo_event::{BodyKeys, IdKey, Micros, Seq};
 
 use super::{
     block::{BlockHead, HAS_BACKFILL, HAS_LOST, HAS_PRESENT, Parts},
     columns::{self, BACKFILL, COUNT, Columns, KEYS, LENGTH, LEVEL, LOST, SOURCE, TYPE},
     dictionary::{Dictionary, OTHER},
     ids,
-    keys::{HASHED, Last, hash_of, raw_in, short},
+    keys::{HASHED, Last, decode, hash_of, short},
+    row::Row,
     summary::{self, Names},
 };
 use crate::{chain::Chain, disk::in_memory, settings::BLOCK_EVENTS};
@@ -36,15 +37,24 @@ impl IndexBuilder {
 
     /// The next line, with its line feed.
     pub(crate) fn line(&mut self, line: &[u8]) {
-        self.lines(line, [line.len()]);
+        self.lines(line, [(line.len(), None)]);
     }
 
-    /// The next lines, lying together; `ends` are behind their line feeds.
-    pub(crate) fn lines(&mut self, bytes: &[u8], ends: impl IntoIterator<Item = usize>) {
+    /// The next lines, lying together: where each ends, behind its line feed, and what its writer noted of it.
+    pub(crate) fn lines<'k>(
+        &mut self,
+        bytes: &[u8],
+        lines: impl IntoIterator<Item = (usize, Option<&'k BodyKeys>)>,
+    ) {
         let (mut hashed, mut start) = (0, 0);
-        for end in ends {
+        for (end, keys) in lines {
+            let line = &bytes[start..end - 1];
+            let row = match keys.zip(Seq::new(self.next())) {
+                Some((keys, seq)) => Some(Row::noted(line, seq, keys)),
+                None => Row::read(line),
+            };
             self.block
-                .row(&bytes[start..end - 1], &mut self.names, &mut self.met);
+                .line(line, row.as_ref(), &mut self.names, &mut self.met);
             if self.is_full() {
                 self.block.hasher.update(&bytes[hashed..end]);
                 hashed = end;
@@ -156,28 +166,32 @@ impl Block {
         self.columns[LENGTH].len()
     }
 
-    fn row(&mut self, line: &[u8], names: &mut Names, met: &mut Met) {
+    fn line(&mut self, line: &[u8], row: Option<&Row<'_>>, names: &mut Names, met: &mut Met) {
         self.length(line.len() + 1);
-        let Ok(view) = LineView::parse(line) else {
-            return self.unknown();
+        match row {
+            Some(row) => self.row(row, names, met),
+            None => self.unknown(),
+        }
+    }
+
+    fn row(&mut self, row: &Row<'_>, names: &mut Names, met: &mut Met) {
+        self.time(row);
+        let number = |names: &mut Dictionary, raw: &[u8]| {
+            let name = decode(raw).unwrap_or_default();
+            u32::from(names.number(&name))
         };
-        self.time(&view);
-        self.columns[TYPE].push(
-            met.kind
-                .of(raw(&view, Key::Type), |raw| number(&mut names.types, raw)),
-        );
-        self.columns[SOURCE].push(
-            met.source
-                .of(raw(&view, Key::Source), |raw| number(&mut names.sources, raw)),
-        );
-        self.level(&view);
-        for (place, key) in HASHED.into_iter().enumerate() {
-            let raw = raw_in(&view, key);
+        self.columns[TYPE].push(met.kind.of(row.kind, |raw| number(&mut names.types, raw)));
+        self.columns[SOURCE].push(met.source.of(row.source, |raw| number(&mut names.sources, raw)));
+        self.level(row);
+        for (place, raw) in row.hashed.into_iter().enumerate() {
             let hash = raw.and_then(|raw| met.values[place].of(raw, hash));
             self.columns[KEYS + place].push(hash.map_or(0, |hash| u32::from(short(hash))));
             self.hashes[place].add(hash);
         }
-        self.id(&view);
+        if let Some(key) = row.id_key() {
+            let row = u16::try_from(self.rows() - 1).expect("a block has 1,024 rows");
+            self.ids.push((row, key));
+        }
     }
 
     fn lost_row(&mut self) {
@@ -200,35 +214,24 @@ impl Block {
         self.columns[LENGTH].push(u32::try_from(bytes).unwrap_or(u32::MAX));
     }
 
-    fn time(&mut self, view: &LineView<'_>) {
+    fn time(&mut self, row: &Row<'_>) {
         // All events of a group share one time.
-        let text = view.recorded_text().as_bytes();
+        let text = row.recorded_text();
         if self.time_text == text && self.times.is_some() {
             return;
         }
         self.time_text.copy_from_slice(text);
-        let Micros(time) = view.recorded();
+        let Micros(time) = row.recorded();
         let (least, most, _) = self.times.unwrap_or((time, time, time));
         self.times = Some((least.min(time), most.max(time), time));
     }
 
-    fn level(&mut self, view: &LineView<'_>) {
-        let level = view.level() as u8;
+    fn level(&mut self, row: &Row<'_>) {
+        let level = row.level as u8;
         self.levels |= 1 << level;
-        self.flags |= if view.backfill() {
-            HAS_BACKFILL
-        } else {
-            HAS_PRESENT
-        };
-        let backfill = if view.backfill() { BACKFILL } else { 0 };
+        self.flags |= if row.backfill { HAS_BACKFILL } else { HAS_PRESENT };
+        let backfill = if row.backfill { BACKFILL } else { 0 };
         self.columns[LEVEL].push(u32::from(level) | backfill);
-    }
-
-    fn id(&mut self, view: &LineView<'_>) {
-        if let Some(key) = ids::key_of(view) {
-            let row = u16::try_from(self.rows() - 1).expect("a block has 1,024 rows");
-            self.ids.push((row, key));
-        }
     }
 
     fn record(self, root: [u8; 32], chain: Chain, names: &Names) -> (BlockHead, Vec<u8>) {
@@ -276,15 +279,7 @@ struct Met {
     values: [Last<Option<u64>>; HASHED.len()],
 }
 
-fn raw<'a>(view: &LineView<'a>, key: Key) -> &'a str {
-    view.raw_key(key).unwrap_or_default()
-}
-
-fn number(names: &mut Dictionary, raw: &str) -> u32 {
-    u32::from(names.number(&decode(raw).unwrap_or_default()))
-}
-
-fn hash(raw: &str) -> Option<u64> {
+fn hash(raw: &[u8]) -> Option<u64> {
     decode(raw).map(|value| hash_of(&value))
 }
 

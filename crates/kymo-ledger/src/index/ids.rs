@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use kymo_event::{IdKey, LineView, dialects};
+use kymo_event::{IdKey, LineView, dialects, filter::Key};
 
 use super::{
     fields::{Fields, PutFields, length},
@@ -11,11 +11,23 @@ use super::{
 
 /// The idempotency key of a line: none without an id, or where the dialect's id identifies nothing.
 pub(crate) fn key_of(view: &LineView<'_>) -> Option<IdKey> {
-    let id = view.id()?;
-    let dialect = keys::dialect(view).and_then(|name| dialects::by_name(&name));
+    let raw = |key| keys::raw_in(view, key).map(str::as_bytes);
+    key_from(
+        raw(Key::Id)?,
+        raw(Key::Source).unwrap_or_default(),
+        raw(Key::Dialect),
+    )
+}
+
+/// The same, from id, source and dialect as they stand in a line.
+pub(crate) fn key_from(id: &[u8], source: &[u8], dialect: Option<&[u8]>) -> Option<IdKey> {
+    let id = keys::decode(id)?;
+    let dialect = dialect
+        .and_then(keys::decode)
+        .and_then(|name| dialects::by_name(&name));
     dialect
         .is_none_or(dialects::Dialect::id_is_identity)
-        .then(|| IdKey::of(&view.source(), &id))
+        .then(|| IdKey::of(&keys::decode(source).unwrap_or_default(), &id))
 }
 
 /// Writes the keys of a block: row and key of each event that has one.

@@ -6,7 +6,7 @@ use std::{
     sync::LazyLock,
 };
 
-use kymo_event::{LineView, filter::Key, json::decode};
+use kymo_event::{LineView, filter::Key, json};
 use memchr::memmem::Finder;
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -49,14 +49,14 @@ pub(crate) fn raw_in<'a>(view: &LineView<'a>, key: Key) -> Option<&'a str> {
 /// is cheaper than to decode one and hash it.
 #[derive(Default)]
 pub(crate) struct Last<T> {
-    raw: String,
+    raw: Vec<u8>,
     made: Option<T>,
 }
 
 impl<T: Copy> Last<T> {
     /// What `make` makes of a value, which depends on the value alone.
     #[inline]
-    pub(crate) fn of(&mut self, raw: &str, make: impl FnOnce(&str) -> T) -> T {
+    pub(crate) fn of(&mut self, raw: &[u8], make: impl FnOnce(&[u8]) -> T) -> T {
         if let Some(made) = self.made
             && self.raw == raw
         {
@@ -64,7 +64,7 @@ impl<T: Copy> Last<T> {
         }
         let made = make(raw);
         self.raw.clear();
-        self.raw.push_str(raw);
+        self.raw.extend_from_slice(raw);
         self.made = Some(made);
         made
     }
@@ -81,9 +81,9 @@ fn raw_dialect<'a>(view: &LineView<'a>) -> Option<&'a str> {
     may_be.then(|| view.raw_key(Key::Dialect)).flatten()
 }
 
-/// The dialect of a line, decoded.
-pub(crate) fn dialect<'a>(view: &LineView<'a>) -> Option<Cow<'a, str>> {
-    decode(raw_dialect(view)?)
+/// What a key says, from how it stands in its line.
+pub(crate) fn decode(raw: &[u8]) -> Option<Cow<'_, str>> {
+    json::decode(std::str::from_utf8(raw).ok()?)
 }
 
 /// For maps whose keys are hashes already.

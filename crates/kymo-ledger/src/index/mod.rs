@@ -1,7 +1,7 @@
 //! The sidecar of a segment: what lets a reader find a seq, a time or a match without reading the lines between.
 //!
 //! A file of block records, appended behind the commit, each with its own checksums; a sealed segment's ends in
-//! tables over all blocks. It is made from the lines alone, so a lost one is made again to the same bytes.
+//! tables over all blocks. It is made from the lines alone (or from what their writer noted of them), so a lost one is made again to the same bytes.
 
 mod block;
 mod bloom;
@@ -15,6 +15,7 @@ mod id_map;
 mod ids;
 mod keys;
 mod load;
+mod row;
 mod select;
 mod summary;
 mod tables;
