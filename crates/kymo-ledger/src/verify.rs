@@ -152,14 +152,12 @@ impl Verifier<'_> {
             None if !finished => Some(after),
             stored => {
                 let (stored, file) = (stored.unwrap_or_default(), segment.index_name());
-                let mut comparison =
-                    Comparison::new(&stored, segment.first, file, segment.file_name(), &holes);
+                let lines = segment.file_name();
+                let mut comparison = Comparison::new(&stored, segment.first, file, lines, &holes, finished);
                 comparison.head(self.stored_chain);
                 comparison.blocks(&records, segment.end().last);
                 comparison.tables(complete);
-                if finished {
-                    comparison.finished(segment.end().last);
-                }
+                comparison.end(segment.end().last);
                 self.damage.append(&mut comparison.damage);
                 comparison.chain()
             }

@@ -262,3 +262,58 @@ fn of_blocks_without_a_line_the_damaged_record_is_named() {
         disk.spoil(&index_of(1), index.clone());
     }
 }
+
+#[test]
+fn a_torn_end_of_the_newest_index_is_named_as_unfinished_and_no_damage() {
+    let disk = FaultyDisk::new();
+    let ledger = several_blocks(&disk);
+    ledger.fill(4200);
+    ledger.ledger.close();
+    let whole = disk.read(&index_of(3073)).expect("it is sealed").len();
+    // Parts of the last write that never came to the disk: of a record, of the tables behind it, and of both.
+    for from in [0, 64, 512, whole - 300, whole - 100] {
+        let torn = disk.copy();
+        change(&torn, &index_of(3073), |bytes| bytes[from..].fill(0));
+        let damage = verify(&torn);
+        assert!(
+            damage
+                .iter()
+                .all(|damage| damage.reason.contains("was not finished")),
+            "{damage:?}"
+        );
+        assert!(damage.len() <= 1, "{damage:?}");
+        assert_eq!(
+            damage
+                .first()
+                .map_or("3073.idx", |damage| damage.file.trim_start_matches('0')),
+            "3073.idx"
+        );
+        several_blocks(&torn).ledger.close();
+        assert_eq!(named(&torn), [], "opening the ledger finishes it");
+    }
+}
+
+#[test]
+fn an_index_whose_end_is_damaged_is_named_alone_where_no_line_of_its_segment_is_left() {
+    let disk = FaultyDisk::new();
+    let ledger = several_blocks(&disk);
+    ledger.fill(3500);
+    ledger.ledger.close();
+    change(&disk, &lines_of(1), |bytes| bytes.fill(0));
+    let lines = named(&disk);
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    // The last record and the trailer.
+    for from in [70_000, 600, 100, 64] {
+        let both = disk.copy();
+        change(&both, &index_of(1), |bytes| {
+            let from = from.min(bytes.len() - 2_000);
+            bytes[from..].fill(0xa5);
+        });
+        let all = named(&both);
+        assert!(all.len() > 1 && all[0] == lines[0], "{all:?}");
+        assert!(
+            all[1..].iter().all(|(file, ..)| file == "1.idx"),
+            "{from}: {all:?}"
+        );
+    }
+}

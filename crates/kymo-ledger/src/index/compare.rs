@@ -10,6 +10,9 @@ use super::{
 };
 use crate::{chain::Chain, notices::Damage, walk::Hole};
 
+const TORN: &str =
+    "the index was not finished, or its end is damaged; no event is lost, and opening the ledger finishes it";
+
 /// A comparison in progress: head, then blocks, then tables.
 pub(crate) struct Comparison<'a> {
     stored: &'a [u8],
@@ -23,6 +26,8 @@ pub(crate) struct Comparison<'a> {
     /// All of the stored index up to here is whole and agrees with itself.
     whole: bool,
     unfinished: bool,
+    /// A later index has been begun, so that this one was finished.
+    finished: bool,
     last: u64,
     pub(crate) damage: Vec<Damage>,
 }
@@ -34,6 +39,7 @@ impl<'a> Comparison<'a> {
         file: String,
         lines_file: String,
         holes: &'a [Hole],
+        finished: bool,
     ) -> Self {
         Self {
             stored,
@@ -45,6 +51,7 @@ impl<'a> Comparison<'a> {
             chain: None,
             whole: true,
             unfinished: false,
+            finished,
             last: first,
             damage: Vec::new(),
         }
@@ -61,6 +68,9 @@ impl<'a> Comparison<'a> {
         self.chain = head.map(|head| head.chain);
         let goes_on = before.is_none() || self.chain.is_none() || before == self.chain;
         if head.is_none() && !self.stored.is_empty() {
+            if self.torn_from() == Some(FILE_HEAD.min(self.stored.len())) {
+                return self.torn(0);
+            }
             self.spoiled(
                 0,
                 self.stored.len().min(FILE_HEAD),
@@ -81,6 +91,9 @@ impl<'a> Comparison<'a> {
 
     /// `made` are the records the lines make now; the segment reaches to `last`.
     pub(crate) fn blocks(&mut self, made: &[(BlockHead, Vec<u8>)], last: u64) {
+        if self.unfinished {
+            return;
+        }
         for (head, record) in made {
             self.last = head.first + u64::from(head.count) - 1;
             let stored = self.rest();
@@ -103,6 +116,7 @@ impl<'a> Comparison<'a> {
                     self.chain = Some(found.chain);
                     self.at += found.record_len();
                 }
+                None if self.torn_from().is_some() => return self.torn(self.at),
                 None => {
                     let (from, bytes) = difference(stored, record);
                     self.spoiled(self.at + from, bytes, head.first, self.last, "a block record");
@@ -132,6 +146,16 @@ impl<'a> Comparison<'a> {
                     self.spoiled(self.at, next, self.last, self.last, "a block record");
                     self.chain = None;
                     self.at += next;
+                }
+                // Without the trailer nobody knows how many they were.
+                (None, None) => {
+                    self.chain = None;
+                    if self.rest().starts_with(MAGIC) && self.torn_from().is_none() {
+                        let bytes = self.rest().len();
+                        self.spoiled(self.at, bytes, self.first, self.last, "a block record");
+                        self.at += bytes;
+                    }
+                    return;
                 }
                 _ => return,
             }
@@ -195,6 +219,12 @@ impl<'a> Comparison<'a> {
         if self.unfinished {
             return;
         }
+        let is_made = |made: Vec<u8>| made.starts_with(rest);
+        if let Some(from) = self.torn_from()
+            && !tables::seal(&self.stored[..self.at]).is_ok_and(is_made)
+        {
+            return self.torn(from);
+        }
         let Some(made) = tables::seal(&self.stored[..self.at])
             .ok()
             .filter(|_| self.whole && complete)
@@ -222,9 +252,38 @@ impl<'a> Comparison<'a> {
         }
     }
 
-    /// The index must have come to its end.
-    pub(crate) fn finished(&mut self, last: u64) {
-        if self.unfinished {
+    /// From where on what stands there may never have been written as a whole: the newest index has no end before it is
+    /// sealed, and what a crash leaves of the last write to it can be any part of that.
+    fn torn_from(&self) -> Option<usize> {
+        if self.finished || tables::are_whole(self.stored) {
+            return None;
+        }
+        let mut at = self.at.min(self.stored.len());
+        while let Some(found) = whole_record(&self.stored[at..]) {
+            at += found.record_len();
+        }
+        next_record(&self.stored[at..], |_| true).is_none().then_some(at)
+    }
+
+    fn torn(&mut self, from: usize) {
+        self.unfinished = true;
+        self.chain = None;
+        let bytes = self.stored.len() - from;
+        if bytes > 0 {
+            self.damage.push(Damage {
+                file: self.file.clone(),
+                byte: from as u64,
+                bytes: bytes as u64,
+                first: seq(self.last),
+                last: seq(self.last),
+                reason: TORN.to_owned(),
+            });
+        }
+    }
+
+    /// An index that must have come to its end has.
+    pub(crate) fn end(&mut self, last: u64) {
+        if self.finished && self.unfinished {
             self.chain = None;
             self.spoiled(
                 self.stored.len(),

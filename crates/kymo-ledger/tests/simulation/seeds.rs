@@ -22,5 +22,7 @@ pub const SEEDS: &[u64] = &[
     11785, // lines behind zeros that an older index knew of were never indexed
     12687, // an index that was cut came back from a power cut, and spoke for the new events of its seqs
     17252, // the same: seqs that were given up were a hole again
+    49625, // a torn record behind damaged lines: `verify` named the unfinished index as damaged
+    49751, // all lines of a segment lost, and its index's last record and trailer: `verify` named the index behind it
     24986, // lines cut away: `verify` named the unfinished index of their block
 ];
