@@ -24,6 +24,8 @@ mod rates;
 mod readers;
 mod receipt;
 mod ring;
+#[cfg(test)]
+mod samples;
 mod settings;
 mod shared;
 mod subscriber;

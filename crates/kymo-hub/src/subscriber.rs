@@ -10,6 +10,7 @@ use crate::{
     catchup::{Item, Pipeline, ReadFailure},
     feeds::Feed,
     frames::Frame,
+    lull::Lull,
     readers::ReaderStatus,
     shared::Shared,
     subscription::{Horizon, Step, Subscription},
@@ -220,6 +221,10 @@ impl Subscriber {
         let remind_at = (!self.feed.filter.is_all()).then(|| self.remind_later());
         let _waiting = self.hub.wake.wait();
         let lull = self.feed.lull();
+        self.wait_in(&lull, remind_at).await;
+    }
+
+    async fn wait_in(&self, lull: &Arc<Lull>, remind_at: Option<Instant>) {
         let bell = lull.bell();
         // Asked once it would be woken, so that nothing that happens in between is missed.
         let horizon = self.hub.ring.horizon();
@@ -227,7 +232,7 @@ impl Subscriber {
         if lull.is_over() || horizon.closing || !is_at_end {
             return;
         }
-        self.status.waits(Arc::clone(&lull));
+        self.status.waits(Arc::clone(lull));
         match remind_at {
             None => bell.await,
             Some(at) => {
@@ -245,3 +250,6 @@ impl Drop for Subscriber {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

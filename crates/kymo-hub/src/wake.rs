@@ -5,6 +5,7 @@
 //! event: then a task looks at what came, once for all, and ends the lulls of the feeds that it may be for.
 
 use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc,
         atomic::{AtomicU64, AtomicUsize, Ordering::SeqCst},
@@ -70,9 +71,18 @@ impl Wake {
         let (from, end) = (self.looked(), self.ring.horizon().end);
         let budget = LOOKS_EACH * self.waiting.load(SeqCst);
         // Who begins to wait from here on has passed `end`, so their lull need not be looked for.
-        match self.ring.between(from, end) {
-            Some(chunks) => self.feeds.wake_those_for(&chunks, from, budget),
-            None => self.feeds.wake_all(from),
+        let looking = AssertUnwindSafe(|| {
+            let chunks = self.ring.between(from, end)?;
+            self.feeds.wake_those_for(&chunks, from, budget);
+            Some(())
+        });
+        // A fault in looking at one event must not leave all who ever wait asleep: they look for themselves.
+        let looked = catch_unwind(looking).unwrap_or_else(|_| {
+            tracing::error!(%from, %end, "looking at events on behalf of many failed; all are woken");
+            None
+        });
+        if looked.is_none() {
+            self.feeds.wake_all(from);
         }
         self.looked.store(end.get(), SeqCst);
     }

@@ -3,10 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-
-fn seq(value: u64) -> Seq {
-    Seq::new(value).expect("positions begin at 1")
-}
+use crate::samples::seq;
 
 /// The event with this id whose content is `content`.
 fn event(id: u64, content: &str) -> Identity {

@@ -2,11 +2,15 @@
 
 use std::sync::atomic::AtomicUsize;
 
-use kymo_event::{Batch, Event, Filter, LineView, Micros, write_line};
+use kymo_event::{Event, Filter, LineView};
 use proptest::prelude::*;
 
 use super::*;
-use crate::{Encoder, feeds::Feeds};
+use crate::{
+    Encoder,
+    feeds::Feeds,
+    samples::{self, seq},
+};
 
 /// Writes cursor and seqs with `|` between, and counts how often it was asked.
 #[derive(Debug, Default)]
@@ -28,28 +32,15 @@ impl Encoder for Seqs {
     }
 }
 
-fn seq(value: u64) -> Seq {
-    Seq::new(value).expect("positions begin at 1")
-}
-
 /// A group of events whose types are `even` and `odd` by their seq, each with `padding` bytes of data.
 fn group(first: u64, count: u64, padding: usize) -> Lines {
-    let mut bytes = Vec::new();
-    let mut ends = Vec::new();
     let data = format!("\"{}\"", "x".repeat(padding));
-    for at in first..first + count {
-        let mut event = Event::new(if at % 2 == 0 { "even" } else { "odd" }, "test");
+    let event = |at: u64| {
+        let mut event = Event::new(if at.is_multiple_of(2) { "even" } else { "odd" }, "test");
         event.data = Some(data.as_str().into());
-        let mut batch = Batch::default();
-        batch.push(&event);
-        write_line(&mut bytes, seq(at), &Micros(0).text(), batch.body(0));
-        ends.push(u32::try_from(bytes.len()).expect("small"));
-    }
-    Lines {
-        first: seq(first),
-        bytes: bytes.into(),
-        ends: ends.into(),
-    }
+        event
+    };
+    samples::group(first, (first..first + count).map(event))
 }
 
 fn two_readers(filter: &str) -> (Arc<Feed>, Arc<Seqs>) {

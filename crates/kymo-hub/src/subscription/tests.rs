@@ -5,6 +5,7 @@ use kymo_ledger::GapReason;
 use proptest::prelude::*;
 
 use super::*;
+use crate::samples::seq;
 
 /// What can happen, in any order.
 #[derive(Clone, Debug)]
@@ -42,10 +43,6 @@ fn happening() -> impl Strategy<Value = Happening> {
         1 => Just(Happening::Reconnect),
         1 => (1_u64..600).prop_map(Happening::Jump),
     ]
-}
-
-fn seq(value: u64) -> Seq {
-    Seq::new(value).expect("positions begin at 1")
 }
 
 /// What the ledger and the ring hold.

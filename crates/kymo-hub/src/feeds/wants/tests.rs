@@ -1,24 +1,19 @@
 //! Who is woken, by what is committed and what is waited for.
 
-use kymo_event::{Batch, Event, Micros, write_line};
+use kymo_event::Event;
 use kymo_ledger::Lines;
 use proptest::prelude::*;
 
 use super::*;
-use crate::{Encoder, feeds::Feeds, lull::Lull, ring::Ring};
-
-#[derive(Debug)]
-struct Nothing;
-
-impl Encoder for Nothing {
-    fn name(&self) -> &str {
-        "nothing"
-    }
-    fn frame(&self, _: u32, _: Seq, _: &mut dyn Iterator<Item = LineView<'_>>, _: &mut Vec<u8>) {}
-}
+use crate::{
+    feeds::Feeds,
+    lull::Lull,
+    ring::Ring,
+    samples::{self, Nothing},
+};
 
 /// Found by a value; tried; neither, because they are dear.
-const FILTERS: [&str; 16] = [
+const FILTERS: [&str; 31] = [
     "agent:a0",
     "agent:a1 OR agent:a2",
     "agent:a0 OR session:s1",
@@ -34,6 +29,21 @@ const FILTERS: [&str; 16] = [
     "agent:a* session:*1",
     "data:2",
     "nowhere",
+    "id:e1",
+    "id:e0 OR id:e2 OR agent:a3",
+    "-id:*",
+    "seq:7",
+    "seq:3 OR agent:a1",
+    "seq:>=30 seq:<40",
+    "backfill:true",
+    "backfill:false",
+    "backfill:true session:s1",
+    "dialect:hooks",
+    "dialect:hooks OR dialect:kymo",
+    "-dialect:hooks agent:a0",
+    "(agent:a0 type:made.*) OR (agent:a1 -session:s1)",
+    "(agent:a0 data:1) OR (agent:a1 data:2)",
+    "(agent:a0 session:s0) OR type:other",
     "",
 ];
 
@@ -41,9 +51,10 @@ fn is_dear(filter: &Filter) -> bool {
     filter.is_all() || filter.needs_payload()
 }
 
-type Drawn = (u8, u8, u8, u8);
+/// Agent, session, type, data, and whose id, dialect and past it is.
+type Drawn = (u8, u8, u8, u8, u8);
 
-fn event((agent, session, kind, data): Drawn) -> Event<'static> {
+fn event((agent, session, kind, data, rest): Drawn) -> Event<'static> {
     let mut event = Event::new(if kind % 2 == 0 { "made.up" } else { "other" }, "src");
     event.agent = (agent < 4).then(|| format!("a{agent}").into());
     event.session = (session < 4).then(|| {
@@ -54,27 +65,14 @@ fn event((agent, session, kind, data): Drawn) -> Event<'static> {
         }
     });
     event.data = Some(data.to_string().into());
+    event.id = (rest < 4).then(|| format!("e{rest}").into());
+    event.dialect = (rest % 3 == 0).then(|| "hooks".into());
+    event.backfill = rest % 2 == 0;
     event
 }
 
 fn lines(drawn: &[Drawn]) -> Lines {
-    let (mut bytes, mut ends) = (Vec::new(), Vec::new());
-    for (index, drawn) in drawn.iter().enumerate() {
-        let mut batch = Batch::default();
-        batch.push(&event(*drawn));
-        write_line(
-            &mut bytes,
-            Seq::FIRST.plus(index as u64),
-            &Micros(0).text(),
-            batch.body(0),
-        );
-        ends.push(u32::try_from(bytes.len()).expect("small"));
-    }
-    Lines {
-        first: Seq::FIRST,
-        bytes: bytes.into(),
-        ends: ends.into(),
-    }
+    samples::group(1, drawn.iter().map(|drawn| event(*drawn)))
 }
 
 /// A hub's feeds, with somebody waiting for each.
@@ -111,7 +109,7 @@ const PLENTY: usize = 1 << 20;
 proptest! {
     #[test]
     fn whom_an_event_is_for_is_woken_and_of_the_others_only_those_with_dear_filters(
-        drawn in prop::collection::vec((0_u8..6, 0_u8..6, 0_u8..4, 0_u8..4), 1..60),
+        drawn in prop::collection::vec((0_u8..6, 0_u8..6, 0_u8..4, 0_u8..4, 0_u8..8), 1..60),
         from in 0_u64..60,
     ) {
         let from = from.min(drawn.len() as u64 - 1);
@@ -135,16 +133,16 @@ proptest! {
 fn a_dear_filter_that_wants_a_value_is_woken_by_that_value_alone() {
     let waiting = Waiting::new(["agent:a1 data:1"]);
     let over = || waiting.lulls[0].1.is_over();
-    waiting.look_at(&[(0, 0, 0, 1)], 0, PLENTY);
+    waiting.look_at(&[(0, 0, 0, 1, 0)], 0, PLENTY);
     assert!(!over(), "of another agent");
-    waiting.look_at(&[(1, 0, 0, 9)], 0, PLENTY);
+    waiting.look_at(&[(1, 0, 0, 9, 0)], 0, PLENTY);
     assert!(over(), "its readers look into the data themselves");
 }
 
 #[test]
 fn looking_ends_where_waking_all_is_cheaper() {
     let waiting = Waiting::new(["agent:nobody", "type:never*"]);
-    waiting.look_at(&[(0, 0, 0, 0); 100], 0, 99);
+    waiting.look_at(&[(0, 0, 0, 0, 0); 100], 0, 99);
     assert!(waiting.lulls.iter().all(|(_, lull)| lull.is_over()));
 }
 
