@@ -8,7 +8,7 @@ mod link;
 mod opening;
 
 pub(crate) use self::{
-    closed::{Call, closed_loop},
+    closed::{Call, Laps, closed_loop},
     drive::Drive,
     link::{Heard, Link, Wire},
     opening::Opening,

@@ -1,6 +1,8 @@
 //! Loopback TCP without a server's work: a frame that was encoded once to many readers, and small requests answered.
 
 use std::{
+    fs::File,
+    io::Write,
     net::{TcpListener, TcpStream},
     sync::Arc,
     time::Instant,
@@ -11,8 +13,9 @@ use crate::{
     args::Scale,
     contestants::kymo_socket as frames,
     events::{self, EVENT_BYTES},
-    figures::{Figures, RATE, figure, p50_p99},
-    load::{Call, Drive, Heard, Link, Wire, closed_loop},
+    figures::{Figure, Figures, RATE, figure, p50_p99},
+    load::{Call, Drive, Heard, Laps, Link, Wire, closed_loop},
+    process,
     works::Readers,
 };
 
@@ -53,15 +56,56 @@ pub(crate) fn burst(scale: &Scale) -> Outcome<Figures> {
     Ok(vec![figure(RATE, "deliveries/s", deliveries as f64 / seconds)])
 }
 
-/// Clients that send an event's bytes and await a receipt's, and one thread that does nothing but answer.
+/// Clients that send an event's bytes and await a receipt's, and one thread that does nothing but answer; beside it the
+/// same where the thread appends what all have sent, syncs, and answers then: what durable events cannot be faster than
+/// when they are nothing but bytes.
 pub(crate) fn ping_pong(scale: &Scale) -> Outcome<Figures> {
+    let laps = ask(scale, |servers| servers.turn(|_, link| answer(link)))?;
+    let mut figures = vec![figure(RATE, "answers/s", laps.calls as f64 / laps.seconds)];
+    figures.extend(p50_p99(laps.waits));
+    let folder = process::folder()?;
+    let mut file = File::create(folder.path().join("floor.bin"))?;
+    let synced = ask(scale, move |servers| {
+        let mut asked = Vec::new();
+        servers.turn(|index, _| {
+            asked.push(index);
+            Ok(())
+        })?;
+        let bytes = asked.len() * EVENT_BYTES;
+        file.write_all(&vec![b'e'; bytes])?;
+        file.sync_data()?;
+        asked
+            .into_iter()
+            .try_for_each(|index| answer(&mut servers.links[index]))
+    })?;
+    figures.push(figure(
+        "synced before",
+        "answers/s",
+        synced.calls as f64 / synced.seconds,
+    ));
+    let [p50, p99] = p50_p99(synced.waits);
+    figures.extend([
+        Figure {
+            name: "then p50",
+            ..p50
+        },
+        Figure {
+            name: "then p99",
+            ..p99
+        },
+    ]);
+    Ok(figures)
+}
+
+/// Clients that ask, and a thread that does `serve` until they hang up.
+fn ask(scale: &Scale, mut serve: impl FnMut(&mut Drive) -> Outcome + Send + 'static) -> Outcome<Laps> {
     let (near, far) = pairs(CLIENTS)?;
     let servers = near
         .into_iter()
         .map(|socket| Link::new(socket, Box::new(Pong), Vec::new()));
     let mut servers = Drive::new(servers.collect::<Outcome<_>>()?)?;
     // Ends when the clients hang up.
-    let answering = std::thread::spawn(move || while servers.turn(|_, _| Ok(())).is_ok() {});
+    let answering = std::thread::spawn(move || while serve(&mut servers).is_ok() {});
     let clients = far
         .into_iter()
         .map(|socket| Link::new(socket, Box::new(Ping), Vec::new()));
@@ -75,9 +119,15 @@ pub(crate) fn ping_pong(scale: &Scale) -> Outcome<Figures> {
     let laps = closed_loop(&mut clients, &calls, scale.closed_loop)?;
     drop(clients);
     answering.join().map_err(|_| "the answering thread panicked")?;
-    let mut figures = vec![figure(RATE, "answers/s", laps.calls as f64 / laps.seconds)];
-    figures.extend(p50_p99(laps.waits));
-    Ok(figures)
+    Ok(laps)
+}
+
+/// Sends the answers that are due.
+fn answer(link: &mut Link) -> Outcome {
+    for _ in 0..std::mem::take(&mut link.heard.answers) {
+        link.send(&ANSWER.into())?;
+    }
+    Ok(())
 }
 
 /// So many connections, both ends of each.
@@ -103,13 +153,13 @@ impl Wire for Deaf {
     }
 }
 
-/// Answers everything that has an event's size.
+/// Counts what has an event's size as one that is to be answered.
 struct Pong;
 
 impl Wire for Pong {
-    fn read(&mut self, bytes: &[u8], _: &mut Heard, reply: &mut Vec<u8>) -> Outcome<usize> {
+    fn read(&mut self, bytes: &[u8], heard: &mut Heard, _: &mut Vec<u8>) -> Outcome<usize> {
         let whole = bytes.len() / EVENT_BYTES;
-        (0..whole).for_each(|_| reply.extend_from_slice(ANSWER));
+        heard.answers += whole as u64;
         Ok(whole * EVENT_BYTES)
     }
 }

@@ -1,6 +1,6 @@
 //! Events made ready for the writer: everything of the line but what the writer adds.
 //!
-//! A body is written once, by whichever thread took the event in; the one writer thread only copies it.
+//! A body is written once, by whichever thread took the event in; the one writer only copies it.
 use std::borrow::Cow;
 
 use crate::{BodyKeys, Event, dialects, filter::Key, json};

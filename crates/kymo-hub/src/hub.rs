@@ -13,7 +13,7 @@ use crate::{
 /// The hub. Clones share it.
 #[derive(Clone)]
 pub struct Hub {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
 }
 
 impl Hub {

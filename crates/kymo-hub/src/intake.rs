@@ -22,6 +22,7 @@ const LISTED_MAX: usize = 1_000;
 /// the others and start again from its beginning after every restart.
 const BACKLOG_DOOR: &str = "spool";
 
+pub(crate) mod combiner;
 mod commit;
 mod judge;
 

@@ -36,7 +36,10 @@ pub use counters::Counters;
 pub use delivery::{Around, Delivery, Encoder, From, SubscribeError, SubscribeRequest};
 pub use history::{HistoryPage, HistoryRequest};
 pub use hub::Hub;
-pub use intake::Intake;
+pub use intake::{
+    Intake,
+    combiner::{Combiner, Ticket},
+};
 pub use notices::Notices;
 pub use principal::{BoundKey, Principal, Scope};
 pub use readers::ReaderInfo;

@@ -48,7 +48,7 @@ impl Ring {
         }
     }
 
-    /// Takes a durable group. Called by the writer's thread, in seq order.
+    /// Takes a durable group. Called by the thread that writes, in seq order.
     pub(crate) fn push(&self, lines: &Lines) {
         if lines.is_empty() {
             return;

@@ -1,6 +1,6 @@
 //! Wakes readers that wait at the head, and of many only those for whom there is something.
 //!
-//! After each group the writer's thread calls [`Wake::committed`]. A few who wait are woken there and then, because that
+//! After each group the thread that writes calls [`Wake::committed`]. A few who wait are woken there and then, because that
 //! is quickest for them. Of many nearly all may wait for something else, and waking one costs more than looking at an
 //! event: then a task looks at what came, once for all, and ends the lulls of the feeds that it may be for.
 
@@ -18,7 +18,7 @@ use tokio::sync::Notify;
 
 use crate::{feeds::Feeds, ring::Ring};
 
-/// Above this many who wait, or feeds, the writer's thread leaves the waking to [`Wake::look_on`].
+/// Above this many who wait, or feeds, it leaves the waking to [`Wake::look_on`].
 const WOKEN_BY_WRITER_MAX: usize = 64;
 /// Looking whether an event is for a feed is worth it so often for each who waits; then waking all is cheaper.
 const LOOKS_EACH: usize = 32;
@@ -48,7 +48,7 @@ impl Wake {
         }
     }
 
-    /// The ring was given something; called by the writer's thread.
+    /// The ring was given something; called by the thread that writes.
     pub(crate) fn committed(&self) {
         match self.waiting.load(SeqCst) {
             0 => {}

@@ -14,8 +14,8 @@ use kymo_event::{Batch, Filter, IdKey, LedgerId, Micros, Seq};
 use parking_lot::Mutex;
 
 use crate::{
-    AppendError, Appended, ChainHead, Clock, Durability, LedgerSettings, OnCommit, OnNotice, OpenError,
-    ReadError, Reader, SystemClock, aging,
+    ChainHead, Clock, Durability, LedgerSettings, OnCommit, OnNotice, OpenError, ReadError, Reader,
+    SystemClock, aging,
     buffers::Buffers,
     core::Core,
     disk::{Disk, RealDisk},
@@ -26,8 +26,9 @@ use crate::{
     lookups,
     notices::Notices,
     open,
-    queue::{Pending, Queue},
+    queue::{Done, Pending, Queue},
     recover, retention,
+    seat::Seat,
     writer::Writer,
 };
 
@@ -39,6 +40,7 @@ pub struct Ledger {
 
 struct Inner {
     core: Arc<Core>,
+    seat: Arc<Seat>,
     running: Mutex<Option<Running>>,
 }
 
@@ -115,15 +117,17 @@ impl Ledger {
             on_commit: Mutex::default(),
         });
         let writer = Writer::new(core.clone(), opened.current, opened.newest);
+        let seat = Arc::new(Seat::new(core.clone(), writer));
+        let seated = seat.clone();
         let indexer = Indexer::new(core.clone());
         let running = Running {
-            writer: spawn("kymo-writer", data, move || writer.run())?,
+            writer: spawn("kymo-writer", data, move || seated.run())?,
             indexer: spawn("kymo-indexer", data, move || indexer.run())?,
             _lock: lock,
         };
         let running = Mutex::new(Some(running));
         Ok(Self {
-            inner: Arc::new(Inner { core, running }),
+            inner: Arc::new(Inner { core, seat, running }),
         })
     }
 
@@ -166,11 +170,21 @@ impl Ledger {
         self.core().settings.durability
     }
 
-    /// Hands a batch to the writer; never blocks. `done` is called once, on the writer's thread, when it is durable
+    /// Hands a batch to the writer; never blocks. `done` is called once, on the thread that writes, when it is durable
     /// or has failed (also inside this call, for `Busy` and `Closed`).
-    pub fn append(&self, batch: Batch, done: Box<dyn FnOnce(Result<Appended, AppendError>) + Send>) {
+    pub fn append(&self, batch: Batch, done: Done) {
         if let Err((pending, error)) = self.core().queue.push(Pending { batch, done }) {
             (pending.done)(Err(error));
+        }
+    }
+
+    /// The same for a caller that may wait for the disk: commits on the calling thread what waits there, this batch
+    /// last, which spares two wake-ups. If another thread is writing just now, it is left to that one. `done` and the
+    /// observer of commits are called on the thread that writes; they must not close the ledger.
+    pub fn append_here(&self, batch: Batch, done: Done) {
+        match self.core().queue.push_quietly(Pending { batch, done }) {
+            Ok(()) => self.inner.seat.commit_here(),
+            Err((pending, error)) => (pending.done)(Err(error)),
         }
     }
 

@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 
 use crate::Lines;
 
-/// Called on the writer's thread after each durable group, before the acks of that group; must be quick.
+/// Called on the thread that writes after each durable group, before the acks of that group; must be quick.
 pub type OnCommit = Box<dyn Fn(&Lines) + Send>;
 
 /// Something the ledger did or found that its owner should record as an event (`kymo.segment.sealed`, …). Called on

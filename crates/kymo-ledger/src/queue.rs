@@ -1,4 +1,4 @@
-//! Batches on their way to the writer: bounded in bytes, taken all at once.
+//! Batches on their way to the writer: bounded in bytes, taken all at once by whoever has the writer's seat.
 
 use std::{
     collections::VecDeque,
@@ -11,7 +11,7 @@ use parking_lot::{Condvar, Mutex};
 use crate::{AppendError, Appended};
 
 /// What is called once when a batch is durable or has failed.
-pub(crate) type Done = Box<dyn FnOnce(Result<Appended, AppendError>) + Send>;
+pub type Done = Box<dyn FnOnce(Result<Appended, AppendError>) + Send>;
 
 /// A batch that waits.
 pub(crate) struct Pending {
@@ -19,10 +19,10 @@ pub(crate) struct Pending {
     pub(crate) done: Done,
 }
 
-/// What the writer got.
-pub(crate) enum Taken {
-    /// Batches, in the order they came.
-    Some(Vec<Pending>),
+/// What the writer's thread waited for.
+pub(crate) enum Waited {
+    /// Something waits to be taken.
+    Filled,
     /// Nothing came before the deadline.
     Late,
     /// The queue is closed and empty.
@@ -69,8 +69,15 @@ impl Queue {
         }
     }
 
-    /// Puts a batch at the end, or gives it back with the reason.
+    /// Puts a batch at the end and wakes the writer's thread, or gives it back with the reason.
     pub(crate) fn push(&self, pending: Pending) -> Result<(), (Pending, AppendError)> {
+        self.push_quietly(pending)?;
+        self.rouse();
+        Ok(())
+    }
+
+    /// The same without waking anybody.
+    pub(crate) fn push_quietly(&self, pending: Pending) -> Result<(), (Pending, AppendError)> {
         let mut state = self.state.lock();
         let bytes = pending.batch.bytes();
         if state.closed {
@@ -81,34 +88,46 @@ impl Queue {
         }
         state.bytes += bytes;
         state.waiting.push_back(pending);
-        let wake = std::mem::take(&mut state.parked);
-        drop(state);
-        if wake {
-            self.filled.notify_one();
-        }
         Ok(())
     }
 
-    /// Takes what waits, up to about `bytes_max`, once there is something.
-    pub(crate) fn take(&self, bytes_max: usize, deadline: Option<Instant>) -> Taken {
+    /// Waits until something can be taken.
+    pub(crate) fn wait(&self, deadline: Option<Instant>) -> Waited {
         let mut state = self.state.lock();
         while state.waiting.is_empty() {
             if state.closed {
-                return Taken::Closed;
+                return Waited::Closed;
             }
             state.parked = true;
             match deadline {
                 None => self.filled.wait(&mut state),
                 Some(deadline) if self.filled.wait_until(&mut state, deadline).timed_out() => {
                     state.parked = false;
-                    return Taken::Late;
+                    return Waited::Late;
                 }
                 Some(_) => {}
             }
         }
+        Waited::Filled
+    }
+
+    /// Takes what waits, up to about `bytes_max`. Only for who has the writer's seat: so batches are written in the
+    /// order they came.
+    pub(crate) fn take(&self, bytes_max: usize) -> Vec<Pending> {
+        let mut state = self.state.lock();
         let mut taken = Vec::with_capacity(state.waiting.len());
         state.take_into(&mut taken, bytes_max);
-        Taken::Some(taken)
+        taken
+    }
+
+    /// Wakes the writer's thread if something waits that it was not woken for.
+    pub(crate) fn rouse(&self) {
+        let mut state = self.state.lock();
+        let wake = !state.waiting.is_empty() && std::mem::take(&mut state.parked);
+        drop(state);
+        if wake {
+            self.filled.notify_one();
+        }
     }
 
     /// Waits `time` for stragglers and adds them to what was taken.

@@ -1,8 +1,8 @@
 //! The one writer: takes what waits, writes it as one group, syncs once, publishes, acknowledges.
 //!
-//! Per event it only numbers, copies and checksums (`group`). Indexing happens behind the commit. After a fault
-//! nothing of the group is acknowledged, what was written of it is cut off, and the next group begins a new segment:
-//! a page whose sync failed is never believed.
+//! Who has its seat (`seat`) runs it. Per event it only numbers, copies and checksums (`group`). Indexing happens
+//! behind the commit. After a fault nothing of the group is acknowledged, what was written of it is cut off, and the
+//! next group begins a new segment: a page whose sync failed is never believed.
 
 use std::{io, ops::Range, path::PathBuf, sync::Arc, time::Instant};
 
@@ -16,7 +16,7 @@ use crate::{
     disk::{self, Access, DiskFile, remove_if_there},
     group::{self, Group},
     indexer::Fed,
-    queue::{Pending, Taken},
+    queue::Pending,
     segment::{End, Segment},
     settings::{GATHER, RELAXED_SYNC},
 };
@@ -70,30 +70,28 @@ impl Writer {
         }
     }
 
-    /// Works until the queue is closed and empty.
-    pub(crate) fn run(mut self) {
-        // Whatever ends this thread, nobody waits for it for ever.
-        let _closes = ClosesQueue(self.core.clone());
-        loop {
-            let deadline = self.unsynced_since.map(|since| since + RELAXED_SYNC);
-            match self.core.queue.take(GROUP_BYTES_MAX, deadline) {
-                Taken::Some(pending) => {
-                    self.commit(pending);
-                    if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
-                        self.sync_late();
-                    }
-                }
-                Taken::Late => self.sync_late(),
-                Taken::Closed => break,
-            }
+    /// Commits one group of what waits, if anything does.
+    pub(crate) fn commit_waiting(&mut self) {
+        let pending = self.core.queue.take(GROUP_BYTES_MAX);
+        if !pending.is_empty() {
+            self.commit(pending);
         }
-        self.sync_late();
     }
 
-    fn commit(&mut self, mut pending: Vec<Pending>) {
+    /// The same for a thread that has nothing else to do: where the last group had several batches, it waits a moment
+    /// for stragglers.
+    pub(crate) fn gather_and_commit(&mut self) {
+        let mut pending = self.core.queue.take(GROUP_BYTES_MAX);
+        if pending.is_empty() {
+            return;
+        }
         if self.several {
             self.core.queue.gather(GATHER, &mut pending, GROUP_BYTES_MAX);
         }
+        self.commit(pending);
+    }
+
+    fn commit(&mut self, pending: Vec<Pending>) {
         self.several = pending.len() > 1;
         let first = Seq::new(self.next).expect("seqs begin at 1");
         let group = self.build(&pending, first);
@@ -304,8 +302,13 @@ impl Writer {
         }
     }
 
+    /// Until when what relaxed durability left unsynced must be synced.
+    pub(crate) fn sync_by(&self) -> Option<Instant> {
+        self.unsynced_since.map(|since| since + RELAXED_SYNC)
+    }
+
     /// Relaxed durability: syncs what was acknowledged a second ago.
-    fn sync_late(&mut self) {
+    pub(crate) fn sync_late(&mut self) {
         if self.unsynced_since.take().is_none() {
             return;
         }
@@ -326,18 +329,5 @@ fn list_one(core: &Core, current: &mut Current) {
     current.segment.set_end(current.end);
     if !std::mem::replace(&mut current.listed, true) {
         core.segments.add(current.segment.clone());
-    }
-}
-
-struct ClosesQueue(Arc<Core>);
-
-impl Drop for ClosesQueue {
-    fn drop(&mut self) {
-        self.0.queue.close();
-        while let Taken::Some(pending) = self.0.queue.take(usize::MAX, Some(Instant::now())) {
-            pending
-                .into_iter()
-                .for_each(|pending| (pending.done)(Err(AppendError::Closed)));
-        }
     }
 }

@@ -219,3 +219,55 @@ fn the_last_handle_may_go_inside_an_ack() {
     }
     drop(folder);
 }
+
+#[test]
+fn a_caller_that_may_wait_for_the_disk_commits_on_its_own_thread() {
+    let ledger = TempLedger::new();
+    let (tell, told) = mpsc::channel();
+    for number in 1..=3 {
+        let tell = tell.clone();
+        let done = move |appended: Result<kymo_ledger::Appended, AppendError>| {
+            let first = appended.expect("durable").first;
+            tell.send((first, std::thread::current().id())).expect("awaited");
+        };
+        ledger
+            .ledger
+            .append_here(numbered(number..=number), Box::new(done));
+    }
+    let here = std::thread::current().id();
+    let expected: Vec<_> = (1..=3).map(|number| (seq(number), here)).collect();
+    assert_eq!(told.try_iter().collect::<Vec<_>>(), expected);
+    assert_eq!(ledger.seqs(), [1, 2, 3]);
+    assert_eq!(ledger.append(numbered(4..=4)).unwrap().first, seq(4));
+}
+
+#[test]
+fn callers_on_many_threads_are_all_answered_whoever_writes() {
+    let ledger = TempLedger::new();
+    let (tell, told) = mpsc::channel();
+    std::thread::scope(|scope| {
+        for thread in 0..4 {
+            let (tell, ledger) = (tell.clone(), &ledger.ledger);
+            scope.spawn(move || {
+                for number in 0..200 {
+                    let tell = tell.clone();
+                    let done = Box::new(move |appended: Result<kymo_ledger::Appended, AppendError>| {
+                        tell.send(appended.expect("durable").first).expect("awaited");
+                    });
+                    // Half of them own a thread that may wait, and one waits for the ledger's own.
+                    match (thread + number) % 2 {
+                        0 => ledger.append_here(numbered(1..=1), done),
+                        _ => ledger.append(numbered(1..=1), done),
+                    }
+                }
+            });
+        }
+    });
+    drop(tell);
+    let patience = std::time::Duration::from_secs(30);
+    let mut seqs: Vec<_> = (0..800)
+        .map(|_| told.recv_timeout(patience).expect("answered").get())
+        .collect();
+    seqs.sort_unstable();
+    assert_eq!(seqs, (1..=800).collect::<Vec<_>>());
+}

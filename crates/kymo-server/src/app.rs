@@ -12,7 +12,7 @@ use std::{
 use kymo_hub::Hub;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::{auth::Auth, budget::Budget, gate::Gate};
+use crate::{auth::Auth, budget::Budget, gate::Gate, ws::Lane};
 
 /// What the server is given.
 pub struct Parts {
@@ -41,6 +41,8 @@ pub(crate) struct Application {
     pub(crate) closing: CancellationToken,
     /// Conversations that outlive their request: WebSockets.
     pub(crate) conversations: TaskTracker,
+    /// Where WebSockets are served that only emit.
+    pub(crate) lane: Lane,
     pub(crate) counts: Counts,
     pub(crate) started: Instant,
 }
@@ -78,6 +80,8 @@ pub(crate) struct Counts {
     pub(crate) connections: Gauge,
     /// WebSockets open now.
     pub(crate) websockets: Gauge,
+    /// WebSockets in the lane now.
+    pub(crate) lane: Gauge,
     /// SSE streams open now.
     pub(crate) streams: Gauge,
     /// Requests answered, by first digit of the status (index 0 = 1xx).

@@ -135,11 +135,12 @@ fn text(hub: &Counters, server: &Counts, uptime_s: u64) -> String {
     out.head(
         "kymo_open",
         "gauge",
-        "Connections and long conversations that are open.",
+        "Connections and long conversations that are open; websocket_lane: of the WebSockets, those that only emit.",
     );
     let open = [
         ("connection", &server.connections),
         ("websocket", &server.websockets),
+        ("websocket_lane", &server.lane),
         ("sse", &server.streams),
     ];
     for (kind, gauge) in open {

@@ -34,6 +34,7 @@ use crate::{
     routes,
     settings::ServerSettings,
     socket::Patient,
+    ws::Lane,
 };
 
 /// How long the head of a request may take, also on a connection that is kept alive.
@@ -104,6 +105,7 @@ impl Server {
             budget: Budget::default(),
             closing: CancellationToken::new(),
             conversations: TaskTracker::new(),
+            lane: Lane::default(),
             counts: Counts::default(),
             started: Instant::now(),
         });
@@ -162,6 +164,7 @@ impl Server {
         drop(listener);
         app.closing.cancel();
         end(&[&connections, &app.conversations], &cut).await;
+        app.lane.end();
         Ok(())
     }
 }

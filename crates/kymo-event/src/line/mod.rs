@@ -1,6 +1,6 @@
 //! One line of the ledger: written once, read by position of its keys.
 //!
-//! [`write_line`] is all that the writer thread does to an event; [`LineView`] is how every reader looks at one.
+//! [`write_line`] is all that the writer does to an event; [`LineView`] is how every reader looks at one.
 mod keys;
 mod spans;
 mod tail;

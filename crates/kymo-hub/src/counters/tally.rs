@@ -51,6 +51,11 @@ impl Tally {
         });
     }
 
+    /// Keeps the first `count` events.
+    pub(crate) fn truncate(&mut self, count: usize) {
+        self.events.truncate(count);
+    }
+
     /// How many events there are.
     pub(super) fn events(&self) -> u64 {
         self.events.len() as u64

@@ -72,6 +72,11 @@ impl Inbox {
         (self.buf.capacity() + fragments).saturating_sub(KEPT_MAX)
     }
 
+    /// Bytes of the message that is not whole yet.
+    pub(crate) fn unread(&self) -> usize {
+        self.buf.len() - self.start + self.fragments.as_ref().map_or(0, Vec::len)
+    }
+
     /// Room to read into; append what was read.
     pub(crate) fn room(&mut self) -> &mut Vec<u8> {
         if self.start == self.buf.len() {

@@ -1,7 +1,8 @@
 //! The WebSocket door: our own framing on the upgraded connection, so that one encoded frame serves all readers.
 //!
 //! `inbox` makes messages of bytes, `ops` reads them, `talk` does what they ask, `replies` words the answers, `outbox`
-//! writes them, and `session` turns the wheel. None of them waits for a slow reader: it simply takes less.
+//! writes them, and `session` turns the wheel. None of them waits for a slow reader: it simply takes less. Who only emits
+//! is served in the `lane`.
 mod close;
 mod feeds;
 pub(crate) mod frame;
@@ -9,6 +10,7 @@ pub(crate) mod frame;
 pub(crate) mod fuzzing;
 mod handshake;
 mod inbox;
+mod lane;
 mod liveness;
 pub(crate) mod ops;
 mod outbox;
@@ -16,12 +18,15 @@ mod replies;
 mod session;
 mod talk;
 
+pub(crate) use lane::Lane;
+
 use axum::{
     body::Body,
     extract::State,
     http::{Request, header},
     response::Response,
 };
+use futures_util::future::BoxFuture;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
@@ -48,11 +53,11 @@ pub(crate) async fn upgrade(
     }
     let upgraded = hyper::upgrade::on(&mut request);
     let talk = Talk::new(app.clone(), caller);
-    app.conversations.spawn(converse(upgraded, talk));
+    app.conversations.spawn(converse(app.clone(), upgraded, talk));
     Ok(response)
 }
 
-async fn converse(upgraded: OnUpgrade, talk: Talk) {
+async fn converse(app: App, upgraded: OnUpgrade, talk: Talk) {
     let upgraded = match upgraded.await {
         Ok(upgraded) => upgraded,
         Err(error) => return debug!(%error, "a connection ended during its handshake"),
@@ -61,5 +66,14 @@ async fn converse(upgraded: OnUpgrade, talk: Talk) {
         .downcast::<TokioIo<Patient<TcpStream>>>()
         .expect("the accept loop serves this type alone");
     let stream = parts.io.into_inner().into_inner();
-    Session::new(stream, &parts.read_buf, talk).run().await;
+    serve(app, Session::new(stream, &parts.read_buf, talk)).await;
+}
+
+/// Serves a session until it ends, or on another event loop once that serves it better.
+fn serve(app: App, session: Session<TcpStream>) -> BoxFuture<'static, ()> {
+    Box::pin(async move {
+        if let Some((session, place)) = session.run().await {
+            app.lane.hand_over(app.clone(), session, &place);
+        }
+    })
 }

@@ -15,6 +15,7 @@ use futures_util::StreamExt;
 use kymo_hub::Delivery;
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf},
+    net::TcpStream,
     time::{Instant, timeout},
 };
 
@@ -25,7 +26,7 @@ use super::{
     liveness::Liveness,
     outbox::Outbox,
     replies,
-    talk::{End, Happening, Talk, Ticks},
+    talk::{End, Happening, Joined, Place, Talk, Ticks},
 };
 use crate::{budget::Claim, error::ApiError};
 
@@ -36,6 +37,9 @@ const PROMISES_WITHIN: Duration = Duration::from_secs(3);
 
 /// What is still given to a reader once the server closes, in bytes.
 const LAST_BYTES: usize = 1 << 20;
+
+/// A message that is longer is nothing for the lane, in bytes.
+const LANE_MESSAGE_MAX: usize = 64 << 10;
 
 /// One WebSocket.
 pub(crate) struct Session<S> {
@@ -52,7 +56,22 @@ enum Turn {
     Read(usize),
     Wrote,
     Happened(Happening),
+    Settled,
     Delivered(usize, Delivery),
+}
+
+/// How a run ended.
+enum Left {
+    /// For good.
+    Ended(End),
+    /// It goes on elsewhere.
+    For(Place),
+}
+
+impl std::convert::From<End> for Left {
+    fn from(end: End) -> Self {
+        Self::Ended(end)
+    }
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
@@ -67,13 +86,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         }
     }
 
-    /// Talks until one side ends it, then says goodbye.
-    pub(crate) async fn run(mut self) {
-        let end = loop {
-            if let Err(end) = self.turn().await {
-                break end;
+    /// Talks until one side ends it, then says goodbye; or until it is better served elsewhere, and where.
+    pub(crate) async fn run(mut self) -> Option<(Self, Place)> {
+        let left = loop {
+            if let Err(left) = self.turn().await {
+                break left;
             }
         };
+        match left {
+            Left::For(place) => return Some((self, place)),
+            Left::Ended(end) => self.end(end).await,
+        }
+        None
+    }
+
+    async fn end(mut self, end: End) {
         // What was read is stored, also if the peer did not wait for the answer.
         let _ = timeout(PROMISES_WITHIN, self.talk.answers()).await;
         match end {
@@ -84,34 +111,45 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         }
     }
 
-    async fn turn(&mut self) -> Result<(), End> {
+    async fn turn(&mut self) -> Result<(), Left> {
         self.hear().await?;
+        if self.inbox.unread() > LANE_MESSAGE_MAX {
+            self.talk.leave_for_good();
+        }
+        if let Some(place) = self.talk.moves() {
+            return Err(Left::For(place));
+        }
         self.inbox.settle();
         let room = self.large.set(self.inbox.excess());
         room.map_err(|_| End::Fault(Fault::BUSY))?;
         let ticks = self.talk.catch_up()?;
         self.look_after(ticks)?;
         self.talk.feeds.pull(&mut self.talk.outbox)?;
+        let wrote = self.write_at_once().await.map_err(|_| End::Gone)?;
+        if wrote && !self.talk.feeds.is_empty() {
+            // There is room again for what they have.
+            return Ok(());
+        }
         match self.wait().await.map_err(|_| End::Gone)? {
-            Turn::Read(0) => Err(End::Gone),
+            Turn::Read(0) => Err(End::Gone.into()),
             Turn::Read(_) => {
                 self.liveness.heard(Instant::now());
                 Ok(())
             }
-            Turn::Wrote => Ok(()),
+            Turn::Wrote | Turn::Settled => Ok(()),
             Turn::Happened(happening) => {
                 let ticks = self.talk.happened(happening)?;
-                self.look_after(ticks)
+                Ok(self.look_after(ticks)?)
             }
             Turn::Delivered(index, delivery) => {
                 let Talk { feeds, outbox, .. } = &mut self.talk;
-                feeds.deliver(index, delivery, outbox)
+                Ok(feeds.deliver(index, delivery, outbox)?)
             }
         }
     }
 
     async fn hear(&mut self) -> Result<(), End> {
-        while self.talk.wants_messages() {
+        while self.talk.wants_messages() && !self.talk.is_leaving() {
             self.inbox.limit(self.talk.message_max());
             match self.inbox.next().map_err(End::Fault)? {
                 Some(incoming) => self.talk.hear(incoming).await?,
@@ -137,6 +175,24 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         Ok(())
     }
 
+    /// Writes what the socket takes now; whether that was anything.
+    async fn write_at_once(&mut self) -> io::Result<bool> {
+        let Self {
+            socket,
+            talk,
+            liveness,
+            ..
+        } = self;
+        if talk.outbox.is_empty() {
+            return Ok(false);
+        }
+        let written = poll_fn(|cx| Poll::Ready(poll_write(socket, &mut talk.outbox, liveness, cx)));
+        match written.await {
+            Poll::Ready(written) => written.map(|()| true),
+            Poll::Pending => Ok(false),
+        }
+    }
+
     async fn wait(&mut self) -> io::Result<Turn> {
         let Self {
             socket,
@@ -150,11 +206,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             feeds,
             happenings,
             outbox,
+            joined,
             ..
         } = talk;
+        // Its round wakes this task by itself.
+        let settled = poll_fn(|_| match joined.front().is_some_and(Joined::is_settled) {
+            true => Poll::Ready(()),
+            false => Poll::Pending,
+        });
         let wants_deliveries = !feeds.is_empty() && !outbox.is_full();
         tokio::select! {
             moved = poll_fn(|cx| poll_move(socket, wants_messages.then_some(&mut *inbox), outbox, liveness, cx)) => moved,
+            () = settled => Ok(Turn::Settled),
             Some(happening) = happenings.next() => Ok(Turn::Happened(happening)),
             (index, delivery) = feeds.next(), if wants_deliveries => Ok(Turn::Delivered(index, delivery)),
         }
@@ -201,6 +264,26 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     }
 }
 
+impl Session<TcpStream> {
+    /// Lets the event loop that calls this watch the socket from now on.
+    pub(crate) fn moved(self) -> io::Result<Self> {
+        let Self {
+            socket,
+            inbox,
+            large,
+            talk,
+            liveness,
+        } = self;
+        Ok(Self {
+            socket: TcpStream::from_std(socket.into_std()?)?,
+            inbox,
+            large,
+            talk,
+            liveness,
+        })
+    }
+}
+
 /// Writes what waits, else reads what came.
 fn poll_move<S: AsyncRead + AsyncWrite + Unpin>(
     socket: &mut S,
@@ -209,19 +292,29 @@ fn poll_move<S: AsyncRead + AsyncWrite + Unpin>(
     liveness: &mut Liveness,
     cx: &mut Context<'_>,
 ) -> Poll<io::Result<Turn>> {
-    if !outbox.is_empty() {
-        let carries = outbox.carries();
-        if let Poll::Ready(written) = outbox.poll_write(Pin::new(&mut *socket), cx) {
-            if carries && written.is_ok() {
-                liveness.took(Instant::now());
-            }
-            return Poll::Ready(written.map(|_| Turn::Wrote));
-        }
+    if !outbox.is_empty()
+        && let Poll::Ready(written) = poll_write(socket, outbox, liveness, cx)
+    {
+        return Poll::Ready(written.map(|()| Turn::Wrote));
     }
     let Some(inbox) = inbox else {
         return Poll::Pending;
     };
     poll_read(socket, inbox, cx).map_ok(Turn::Read)
+}
+
+fn poll_write(
+    socket: &mut (impl AsyncWrite + Unpin),
+    outbox: &mut Outbox,
+    liveness: &mut Liveness,
+    cx: &mut Context<'_>,
+) -> Poll<io::Result<()>> {
+    let carries = outbox.carries();
+    let written = ready!(outbox.poll_write(Pin::new(socket), cx));
+    if carries && written.is_ok() {
+        liveness.took(Instant::now());
+    }
+    Poll::Ready(written.map(drop))
 }
 
 thread_local! {

@@ -1,10 +1,16 @@
 //! What is said on one WebSocket: who the peer is, what it subscribed to, what it emitted and is waiting for.
 //!
 //! Knows no socket: it is handed messages and deliveries, and fills an outbox.
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{
+    collections::VecDeque,
+    future::{Future, poll_fn},
+    sync::Arc,
+    task::{Poll, ready},
+    time::Duration,
+};
 
 use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
-use kymo_hub::{PublishError, Receipt, Scope, SubscribeRequest};
+use kymo_hub::{Combiner, PublishError, Receipt, Scope, SubscribeRequest, Ticket};
 
 use super::{
     close::Fault,
@@ -36,6 +42,8 @@ const IN_FLIGHT_BYTES_MAX: usize = 32 << 20;
 const ANSWERS_MAX: usize = 256 << 10;
 /// Messages of a peer that is not known yet.
 const STRANGER_MESSAGE_MAX: usize = 4 << 10;
+/// Emits up to this size are joined with those of others, in the lane.
+const LONE_MAX: usize = 16 << 10;
 /// What the keys around `events` may take.
 const ENVELOPE_MAX: usize = 64 << 10;
 
@@ -74,6 +82,22 @@ pub(crate) struct Answer {
     result: Result<Receipt, PublishError>,
 }
 
+/// An emit that was joined with those of others.
+pub(crate) struct Joined {
+    reference: Option<Box<str>>,
+    bytes: usize,
+    ticket: Ticket,
+}
+
+/// Where a conversation is held.
+#[derive(Clone)]
+pub(crate) enum Place {
+    /// The program's runtime, with all its cores.
+    Runtime,
+    /// The lane of those who only emit, and little at a time.
+    Lane(Arc<Combiner>),
+}
+
 /// One side of one conversation.
 pub(crate) struct Talk {
     app: App,
@@ -82,8 +106,17 @@ pub(crate) struct Talk {
     // Only what was woken is polled, however much is waited for.
     pub(crate) happenings: FuturesUnordered<BoxFuture<'static, Happening>>,
     pub(crate) outbox: Outbox,
+    // In the order they came; rounds are settled in order, too.
+    pub(crate) joined: VecDeque<Joined>,
     in_flight: usize,
     in_flight_bytes: usize,
+    place: Place,
+    // Where it should go on, as soon as nothing is joined any more.
+    better: Option<Place>,
+    // It is no lone emitter, and stays with the runtime.
+    stays: bool,
+    // Whether it emitted anything since the last tick.
+    emits: bool,
     _open: Open,
 }
 
@@ -95,8 +128,13 @@ impl Talk {
             feeds: Feeds::default(),
             happenings: FuturesUnordered::new(),
             outbox: Outbox::default(),
+            joined: VecDeque::new(),
             in_flight: 0,
             in_flight_bytes: 0,
+            place: Place::Runtime,
+            better: None,
+            stays: false,
+            emits: false,
             app,
         };
         talk.expect(talk.app.closing.clone().cancelled_owned(), Happening::Closing);
@@ -162,7 +200,7 @@ impl Talk {
                 self.outbox.text(|out| replies::pong(reference, out));
                 Ok(())
             }
-            Op::Emit(emit) => self.emit(reference, emit).await,
+            Op::Emit(emit) => self.emit(reference, emit, text).await,
             Op::Subscribe(subscribe) => self.subscribe(*subscribe).await,
             Op::Unsubscribe { sub } => self.unsubscribe(&sub),
         };
@@ -193,11 +231,9 @@ impl Talk {
             .text(|out| replies::hello(&ledger.id(), ledger.head(), out));
     }
 
-    async fn emit(&mut self, reference: Option<&str>, emit: Emit<'_>) -> Result<(), ApiError> {
-        let caller = self.caller()?;
-        caller.needs(Scope::Emit)?;
-        let hub = self.app.hub();
-        let limits = &hub.settings().limits;
+    async fn emit(&mut self, reference: Option<&str>, emit: Emit<'_>, text: &str) -> Result<(), ApiError> {
+        self.caller()?.needs(Scope::Emit)?;
+        let limits = &self.app.hub().settings().limits;
         let bytes = emit.bytes;
         if bytes > limits.batch_bytes_max {
             let message = format!(
@@ -206,26 +242,101 @@ impl Talk {
             );
             return Err(ApiError::new("batch_too_large", message));
         }
-        let mut intake = hub.intake(Arc::clone(&caller.principal), "ws");
+        self.choose_place(bytes);
+        let Some(emit) = self.join(reference, emit, text).await else {
+            return Ok(());
+        };
+        let mut intake = self.app.hub().intake(Arc::clone(&self.caller()?.principal), "ws");
         admit(&mut intake, emit.records, bytes, emit.dialect).await;
         let reference = reference.map(Box::from);
         self.in_flight += 1;
         self.in_flight_bytes += bytes;
-        // Begun in order: the next poll of the happenings hands the batch over.
-        self.happenings.push(Box::pin(async move {
+        let mut answer = Box::pin(async move {
             let result = intake.commit().await;
             Happening::Answered(Box::new(Answer {
                 reference,
                 bytes,
                 result,
             }))
-        }));
+        });
+        // Handed over before the next message is heard, so that they stay in order.
+        match poll_fn(|cx| Poll::Ready(answer.as_mut().poll(cx))).await {
+            Poll::Ready(Happening::Answered(answer)) => self.answered(*answer),
+            _ => self.happenings.push(answer),
+        }
         Ok(())
+    }
+
+    /// Joins an emit with those of others where that is possible, or gives it back.
+    async fn join<'m>(&mut self, reference: Option<&str>, emit: Emit<'m>, text: &'m str) -> Option<Emit<'m>> {
+        let (Place::Lane(combiner), Some(caller)) = (&self.place, &self.caller) else {
+            return Some(emit);
+        };
+        if emit.bytes > LONE_MAX {
+            combiner.flush();
+            return Some(emit);
+        }
+        let bytes = emit.bytes;
+        let (mut records, dialect) = (Some(emit.records), emit.dialect);
+        let ticket = poll_fn(|cx| {
+            let records = records.take().into_iter().flatten();
+            Poll::Ready(combiner.take(&caller.principal, records, dialect, cx.waker()))
+        });
+        let Some(ticket) = ticket.await else {
+            // What this client said before stays before.
+            combiner.flush();
+            // The records are gone; whoever says what is wrong with them reads them again.
+            let message = Message::read(text, &self.app.hub().settings().limits).0;
+            let Ok(Op::Emit(emit)) = message.op() else {
+                unreachable!("it was read before");
+            };
+            return Some(emit);
+        };
+        self.in_flight += 1;
+        self.in_flight_bytes += bytes;
+        self.joined.push_back(Joined {
+            reference: reference.map(Box::from),
+            bytes,
+            ticket,
+        });
+        None
+    }
+
+    /// Who emits little and reads nothing is served best in the lane.
+    fn choose_place(&mut self, bytes: usize) {
+        self.emits = true;
+        if bytes <= LONE_MAX && !self.stays && matches!(self.place, Place::Runtime) {
+            let seat = self.app.lane.seat(&self.app);
+            self.better = seat.map(Place::Lane);
+        }
+    }
+
+    /// Stays with the runtime from now on.
+    pub(crate) fn leave_for_good(&mut self) {
+        self.stays = true;
+        self.leave_lane();
+    }
+
+    fn leave_lane(&mut self) {
+        self.better = matches!(self.place, Place::Lane(_)).then_some(Place::Runtime);
+    }
+
+    /// Whether it goes elsewhere; then nothing more is heard here.
+    pub(crate) const fn is_leaving(&self) -> bool {
+        self.better.is_some()
+    }
+
+    /// Where to go on, once it can.
+    pub(crate) fn moves(&mut self) -> Option<Place> {
+        let better = self.better.take_if(|_| self.joined.is_empty())?;
+        self.place = better.clone();
+        Some(better)
     }
 
     async fn subscribe(&mut self, subscribe: Subscribe) -> Result<(), ApiError> {
         let caller = Arc::clone(self.caller()?);
         caller.needs(Scope::Read)?;
+        self.leave_for_good();
         let sub = subscribe.sub;
         self.feeds.check(&sub)?;
         let hub = self.app.hub();
@@ -258,6 +369,10 @@ impl Talk {
     /// Takes note of what happened meanwhile, without waiting.
     pub(crate) fn catch_up(&mut self) -> Result<Ticks, End> {
         let mut ticks = Ticks(0);
+        self.answer_joined();
+        if self.in_flight == self.joined.len() {
+            return Ok(ticks);
+        }
         // Polled without a waker: the happenings keep their own, and the next wait sees what woke meanwhile.
         while let Some(Some(happening)) = self.happenings.next().now_or_never() {
             ticks.0 += self.happened(happening)?.0;
@@ -271,6 +386,10 @@ impl Talk {
             Happening::Answered(answer) => self.answered(*answer),
             Happening::Tick => {
                 self.tick_later();
+                // The seats in the lane are for those who have something to say.
+                if !std::mem::take(&mut self.emits) {
+                    self.leave_lane();
+                }
                 return Ok(Ticks(1));
             }
             Happening::AuthOver if self.caller.is_some() => {}
@@ -291,6 +410,18 @@ impl Talk {
         Ok(Ticks(0))
     }
 
+    /// Answers what was joined with others and is settled.
+    pub(crate) fn answer_joined(&mut self) {
+        while let Some(result) = self.joined.front().and_then(|joined| joined.ticket.receipt()) {
+            let Joined { reference, bytes, .. } = self.joined.pop_front().expect("it is at the front");
+            self.answered(Answer {
+                reference,
+                bytes,
+                result,
+            });
+        }
+    }
+
     fn answered(&mut self, answer: Answer) {
         self.in_flight -= 1;
         self.in_flight_bytes -= answer.bytes;
@@ -306,8 +437,17 @@ impl Talk {
 
     /// Waits for the next answer to an emit; at once if nothing is in flight.
     pub(crate) async fn answers(&mut self) {
-        while self.in_flight > 0 {
-            if let Some(Happening::Answered(answer)) = self.happenings.next().await {
+        loop {
+            self.answer_joined();
+            if self.in_flight == 0 {
+                return;
+            }
+            // Rounds wake this task by themselves.
+            let next = poll_fn(|cx| match self.joined.front() {
+                Some(joined) if joined.ticket.is_settled() => Poll::Ready(None),
+                _ => Poll::Ready(ready!(self.happenings.poll_next_unpin(cx))),
+            });
+            if let Some(Happening::Answered(answer)) = next.await {
                 self.answered(*answer);
             }
         }
@@ -322,6 +462,13 @@ impl Talk {
             what.await;
             then
         }));
+    }
+}
+
+impl Joined {
+    /// Whether there is an answer.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.ticket.is_settled()
     }
 }
 

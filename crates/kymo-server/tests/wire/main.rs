@@ -6,6 +6,7 @@ mod emitting;
 mod faults;
 mod history;
 mod json_suite;
+mod lane;
 mod limits;
 mod operations;
 mod patience;
