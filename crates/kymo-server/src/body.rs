@@ -18,9 +18,9 @@ use crate::{
 };
 
 /// How long a body may rest between two pieces.
-const PIECE_WITHIN: Duration = Duration::from_secs(20);
+pub(crate) const PIECE_WITHIN: Duration = Duration::from_secs(20);
 /// How long a body may take in all.
-const WHOLE_WITHIN: Duration = Duration::from_secs(120);
+pub(crate) const WHOLE_WITHIN: Duration = Duration::from_secs(120);
 /// What is reserved before bytes are there to justify it.
 const TRUST_MAX: usize = 1 << 20;
 
@@ -118,16 +118,19 @@ async fn piece(body: &mut HttpBody, deadline: Instant) -> Result<Option<Bytes>, 
                 }
             }
             Some(Err(error)) => {
-                return Err(ApiError::new(
-                    "invalid_body",
-                    format!("the body ended early: {error}"),
-                ));
+                return Err(ended_early(error));
             }
         }
     }
 }
 
-fn too_slow() -> ApiError {
+/// The refusal of a body of which only a part came.
+pub(crate) fn ended_early(cause: impl std::fmt::Display) -> ApiError {
+    ApiError::new("invalid_body", format!("the body ended early: {cause}"))
+}
+
+/// The refusal of a body that took too long.
+pub(crate) fn too_slow() -> ApiError {
     ApiError::new(
         "request_timeout",
         format!(

@@ -1,5 +1,6 @@
 //! Memory for bodies in hand, all together: many large ones are told to wait instead of filling the machine.
 use std::{
+    io,
     ops::Deref,
     sync::{
         Arc,
@@ -7,7 +8,9 @@ use std::{
     },
 };
 
+use bytes::BufMut;
 use parking_lot::Mutex;
+use tokio::io::{AsyncRead, AsyncReadExt};
 
 use crate::error::ApiError;
 
@@ -67,6 +70,14 @@ impl Budget {
             budget: self.clone(),
         }
     }
+
+    /// An empty buffer with room for `bytes`, which are counted at once.
+    pub(crate) fn hold_all(&self, bytes: usize) -> Result<Held, ApiError> {
+        let mut held = self.hold();
+        held.count(bytes)?;
+        held.reserve(bytes);
+        Ok(held)
+    }
 }
 
 /// Bytes that count against a [`Budget`] until dropped.
@@ -90,6 +101,21 @@ impl Held {
         self.count(bytes.len())?;
         self.bytes.extend_from_slice(bytes);
         Ok(())
+    }
+
+    /// Appends what was counted before.
+    pub(crate) fn fill(&mut self, bytes: &[u8]) {
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    /// The same with what comes, up to `max` in all: how much came.
+    pub(crate) async fn fill_from(
+        &mut self,
+        stream: &mut (impl AsyncRead + Unpin),
+        max: usize,
+    ) -> io::Result<usize> {
+        let more = max.saturating_sub(self.bytes.len());
+        stream.read_buf(&mut (&mut self.bytes).limit(more)).await
     }
 
     fn count(&mut self, more: usize) -> Result<(), ApiError> {

@@ -243,11 +243,22 @@ impl ApiError {
 }
 
 impl ApiError {
+    /// A panic of ours, which the log has.
+    pub(crate) fn fault() -> Self {
+        Self::new("internal", "a fault of the server's own; see its log")
+    }
+
+    /// What an answer says that says only this.
+    pub(crate) fn write_body(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(b"{\"error\":{");
+        self.write_fields(out);
+        out.extend_from_slice(b"}}");
+    }
+
     /// The whole answer as it stands on the wire, for a connection that is not served any further.
     pub(crate) fn as_last_answer(&self) -> Vec<u8> {
-        let mut body = b"{\"error\":{".to_vec();
-        self.write_fields(&mut body);
-        body.extend_from_slice(b"}}");
+        let mut body = Vec::new();
+        self.write_body(&mut body);
         let head = format!(
             "HTTP/1.1 {}\r\ncontent-type: application/json\r\ncontent-length: {}\r\nretry-after: {}\r\nconnection: close\r\n\r\n",
             self.status(),
@@ -260,9 +271,8 @@ impl ApiError {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let mut body = b"{\"error\":{".to_vec();
-        self.write_fields(&mut body);
-        body.extend_from_slice(b"}}");
+        let mut body = Vec::new();
+        self.write_body(&mut body);
         let mut response =
             (self.status(), [(header::CONTENT_TYPE, "application/json")], body).into_response();
         if let Some(seconds) = self.retry_after_s {

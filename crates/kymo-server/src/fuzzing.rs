@@ -107,7 +107,7 @@ fn behind(id: &str) {
 
 /// Who is let in asked for a name that nobody else can have.
 fn names(uri: &Uri, headers: &HeaderMap) {
-    match Gate::new(&ServerSettings::default()).check(uri, headers) {
+    match Gate::new(&ServerSettings::default()).check(uri.authority(), headers) {
         Ok(entry) => {
             assert!(entry.foreign_origin.is_none());
             let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());

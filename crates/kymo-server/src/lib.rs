@@ -9,6 +9,7 @@ mod body;
 mod budget;
 mod catalogue;
 mod descriptors;
+mod direct;
 mod docs;
 mod encoders;
 mod error;

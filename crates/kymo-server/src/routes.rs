@@ -61,7 +61,7 @@ const HTML: &str = "text/html";
 pub(crate) static ROUTES: &[Route] = &[
     Route {
         method: Verb::Post,
-        path: "/api/v1/events",
+        path: events::PATH,
         scope: Some(Scope::Emit),
         title: "Emit events",
         about: "Takes one event, a JSON array, NDJSON, or CloudEvents (structured, batch, binary), plain, gzip or zstd. \

@@ -29,6 +29,7 @@ use crate::{
     auth::Auth,
     budget::Budget,
     descriptors,
+    direct::{self, End},
     error::{ApiError, answers},
     gate::{Entry, Gate},
     routes,
@@ -214,12 +215,19 @@ async fn serve_connection(stream: TcpStream, app: App, router: Router) {
     }
     // Asked only when it was woken: what all connections wait for together is touched once by each.
     let mut closing = FuturesUnordered::from_iter([app.closing.clone().cancelled_owned()]);
+    let mut stream = Patient::new(stream);
+    // Boxed, so that a connection of another kind gives its memory back.
+    match Box::pin(direct::serve(&mut stream, &mut closing, HEAD_WITHIN, &app)).await {
+        Ok(End::Other(read)) => stream.put_back(read),
+        Ok(End::Closed) => return,
+        Err(error) => return debug!(%error, "a connection ended early"),
+    }
     let service = service_fn(move |request| answer(app.clone(), router.clone(), request));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_WITHIN)
         .max_buf_size(HEAD_BYTES_MAX)
-        .serve_connection(TokioIo::new(Patient::new(stream)), service)
+        .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
     let mut connection = std::pin::pin!(connection);
     let served = tokio::select! {
@@ -235,7 +243,7 @@ async fn serve_connection(stream: TcpStream, app: App, router: Router) {
 }
 
 async fn answer(app: App, router: Router, request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
-    let response = match app.gate.check(request.uri(), request.headers()) {
+    let response = match app.gate.check(request.uri().authority(), request.headers()) {
         Ok(entry) => enter(entry, router, request).await,
         Err(error) => error.into_response(),
     };
@@ -269,21 +277,27 @@ async fn enter(entry: Entry, router: Router, request: Request<Incoming>) -> Resp
 async fn route(router: Router, request: Request<Incoming>) -> Response<Body> {
     match AssertUnwindSafe(router.oneshot(request)).catch_unwind().await {
         Ok(Ok(response)) => response,
-        Err(_) => ApiError::new("internal", "a fault of the server's own; see its log").into_response(),
+        Err(_) => ApiError::fault().into_response(),
     }
 }
 
 /// Headers that keep a browser from making more of an answer than it is.
+pub(crate) const GUARDS: [(header::HeaderName, &str); 3] = [
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::REFERRER_POLICY, "no-referrer"),
+    (
+        header::CONTENT_SECURITY_POLICY,
+        "default-src 'none'; frame-ancestors 'none'",
+    ),
+];
+
 fn guard(mut response: Response<Body>) -> Response<Body> {
     let headers = response.headers_mut();
-    set(headers, header::X_CONTENT_TYPE_OPTIONS, "nosniff");
-    set(headers, header::REFERRER_POLICY, "no-referrer");
-    if !headers.contains_key(header::CONTENT_SECURITY_POLICY) {
-        set(
-            headers,
-            header::CONTENT_SECURITY_POLICY,
-            "default-src 'none'; frame-ancestors 'none'",
-        );
+    for (name, value) in GUARDS {
+        // The page has a policy of its own.
+        headers
+            .entry(name)
+            .or_insert_with(|| HeaderValue::from_static(value));
     }
     response
 }

@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     time::{Instant, Sleep, sleep_until},
@@ -21,6 +22,8 @@ pub(crate) const DEAD_AFTER: Duration = Duration::from_secs(120);
 #[derive(Debug)]
 pub(crate) struct Patient<S> {
     stream: S,
+    /// What was read before, and is to be read once more.
+    read: Bytes,
     // Only there while a write waits: an idle connection pays nothing for it.
     stalled: Option<Pin<Box<Sleep>>>,
 }
@@ -29,8 +32,14 @@ impl<S> Patient<S> {
     pub(crate) const fn new(stream: S) -> Self {
         Self {
             stream,
+            read: Bytes::new(),
             stalled: None,
         }
+    }
+
+    /// Lets these bytes be read again, before all that comes.
+    pub(crate) fn put_back(&mut self, read: Bytes) {
+        self.read = read;
     }
 
     /// The stream itself, for those who watch over the peer in their own way.
@@ -60,6 +69,11 @@ impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if !self.read.is_empty() {
+            let fit = self.read.len().min(buf.remaining());
+            buf.put_slice(&self.read.split_to(fit));
+            return Poll::Ready(Ok(()));
+        }
         Pin::new(&mut self.stream).poll_read(cx, buf)
     }
 }

@@ -1,5 +1,5 @@
 //! `POST /api/v1/events`: a body becomes records, records become a batch, and the answer comes when it is on disk.
-use std::sync::Arc;
+use std::{ops::Deref, sync::Arc};
 
 use axum::{
     body::Body as HttpBody,
@@ -14,10 +14,14 @@ use tokio::runtime::{Handle, RuntimeFlavor};
 use super::form::Form;
 use crate::{
     app::App,
+    auth::Caller,
     body,
     error::{ApiError, answers},
     params::{Parameter, Params},
 };
+
+/// Where events are posted.
+pub(crate) const PATH: &str = "/api/v1/events";
 
 /// Parameters of emitting.
 pub(crate) const EMIT_PARAMETERS: &[Parameter] = &[Parameter {
@@ -43,22 +47,49 @@ pub(crate) async fn emit(State(app): State<App>, request: Request<HttpBody>) -> 
 }
 
 async fn store(app: &App, head: &Parts, body: &mut HttpBody) -> Result<Receipt, ApiError> {
-    let caller = app.auth.require(&head.headers, Scope::Emit)?;
-    let named = Params::parse(head.uri.query(), EMIT_PARAMETERS)?.dialect()?;
-    let form = Form::of(&head.headers)?;
-    let limits = &app.hub().settings().limits;
-    let body = body::read(&head.headers, body, limits.batch_bytes_max, &app.budget).await?;
-    let mut intake = app.hub().intake(Arc::clone(&caller.principal), "http");
-    match form {
-        Form::Records(format, certain) => match cut(&body, format, limits) {
-            Ok(records) => admit(&mut intake, records, body.len(), named.or(certain)).await,
-            Err(refusal) => intake.refuse(0, refusal),
-        },
-        Form::Binary => admit_binary(&mut intake, &head.headers, &body, limits),
+    let asked = Asked::of(app, &head.headers, head.uri.query())?;
+    let max = app.hub().settings().limits.batch_bytes_max;
+    let body = body::read(&head.headers, body, max, &app.budget).await?;
+    asked.store(app, &head.headers, body).await
+}
+
+/// Who emits what: all that is known, and may be refused, before the body is read.
+pub(crate) struct Asked {
+    caller: Arc<Caller>,
+    dialect: Option<&'static dyn Dialect>,
+    form: Form,
+}
+
+impl Asked {
+    /// What the head says.
+    pub(crate) fn of(app: &App, headers: &HeaderMap, query: Option<&str>) -> Result<Self, ApiError> {
+        Ok(Self {
+            caller: app.auth.require(headers, Scope::Emit)?,
+            dialect: Params::parse(query, EMIT_PARAMETERS)?.dialect()?,
+            form: Form::of(headers)?,
+        })
     }
-    // Bodies are large and commits take a while: others can use the memory meanwhile.
-    drop(body);
-    Ok(intake.commit().await?)
+
+    /// Stores the records of a body; the answer comes when they are on disk.
+    pub(crate) async fn store(
+        self,
+        app: &App,
+        headers: &HeaderMap,
+        body: impl Deref<Target = [u8]>,
+    ) -> Result<Receipt, ApiError> {
+        let limits = &app.hub().settings().limits;
+        let mut intake = app.hub().intake(Arc::clone(&self.caller.principal), "http");
+        match self.form {
+            Form::Records(format, certain) => match cut(&body, format, limits) {
+                Ok(records) => admit(&mut intake, records, body.len(), self.dialect.or(certain)).await,
+                Err(refusal) => intake.refuse(0, refusal),
+            },
+            Form::Binary => admit_binary(&mut intake, headers, &body, limits),
+        }
+        // Bodies are large and commits take a while: others can use the memory meanwhile.
+        drop(body);
+        Ok(intake.commit().await?)
+    }
 }
 
 /// Reads records of so many bytes into the batch, giving others a turn between slices.
@@ -111,15 +142,20 @@ fn admit_binary(intake: &mut Intake, headers: &HeaderMap, body: &[u8], limits: &
 
 fn answer(receipt: &Receipt) -> Response {
     let mut body = Vec::with_capacity(128);
-    body.push(b'{');
-    receipt.write_members(&mut body);
-    body.push(b'}');
+    write_receipt(receipt, &mut body);
     let headers = [(header::CONTENT_TYPE, "application/json")];
     (status(receipt), headers, body).into_response()
 }
 
-// An empty batch is no fault of its sender: nothing was refused.
-fn status(receipt: &Receipt) -> StatusCode {
+/// What the answer says.
+pub(crate) fn write_receipt(receipt: &Receipt, out: &mut Vec<u8>) {
+    out.push(b'{');
+    receipt.write_members(out);
+    out.push(b'}');
+}
+
+/// The status of the answer. An empty batch is no fault of its sender: nothing was refused.
+pub(crate) fn status(receipt: &Receipt) -> StatusCode {
     if receipt.accepted > 0 || !receipt.duplicates.is_empty() || receipt.rejected.is_empty() {
         return answers::STORED;
     }

@@ -3,5 +3,5 @@ mod emit;
 pub(crate) mod form;
 mod history;
 
-pub(crate) use emit::{EMIT_PARAMETERS, admit, emit, unhurried};
+pub(crate) use emit::{Asked, EMIT_PARAMETERS, PATH, admit, emit, status, unhurried, write_receipt};
 pub(crate) use history::{HISTORY_PARAMETERS, history, write_gap};

@@ -2,9 +2,10 @@
 use std::io::Write;
 
 use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::support::{
-    each,
+    each, http,
     server::{Running, data_of, parsed},
 };
 
@@ -304,5 +305,168 @@ async fn what_a_client_claims_to_be_the_ledgers_own_is_kept_aside() {
         (&ext["seq"], &ext["colour"], &ext["size"]),
         (&json!(99), &json!("red"), &json!(1))
     );
+    server.end().await;
+}
+
+/// A line that has the framework read the request, which would be read from the connection without it.
+const BY_THE_FRAMEWORK: (&str, &str) = ("te", "trailers");
+
+#[tokio::test]
+async fn an_answer_is_the_same_whoever_reads_the_request() {
+    let server = Running::start().await;
+    let bearer = format!("Bearer {}", server.token);
+    let token = ("authorization", bearer.as_str());
+    let large = format!("{{\"type\":\"a\",\"data\":\"{}\"}}", "x".repeat(100_000));
+    let bodies = [
+        "{\"type\":\"a\"}",
+        "[{\"type\":\"a\"},{},7]",
+        "[1]",
+        "",
+        "{\"type\":",
+        "\u{feff}{\"type\":\"a\"}\n{\"type\":\"b\"}",
+        &large,
+    ];
+    for headers in [
+        vec![token],
+        vec![token, ("content-type", "application/x-ndjson")],
+        vec![token, ("content-type", "image/png")],
+        vec![
+            token,
+            ("ce-specversion", "1.0"),
+            ("ce-type", "t"),
+            ("ce-source", "s"),
+            ("ce-id", "1"),
+        ],
+        vec![token, ("origin", "http://evil.example")],
+        vec![token, ("host", "evil.example")],
+        vec![("authorization", "Bearer nobody")],
+        vec![],
+    ] {
+        for body in bodies {
+            let framework = [&headers[..], &[BY_THE_FRAMEWORK]].concat();
+            let mut answers = Vec::new();
+            // The first one is not compared: it stores what has an id, which then is known to the others.
+            for headers in [&framework, &headers, &framework] {
+                let path = "/api/v1/events?dialect=kymo";
+                let answer = http::ask(server.addr, "POST", path, headers, body.as_bytes()).await;
+                answers.push(comparable(answer));
+            }
+            assert_eq!(
+                answers[1],
+                answers[2],
+                "{headers:?} {}",
+                &body[..body.len().min(40)]
+            );
+        }
+    }
+    server.end().await;
+}
+
+/// What is not of its moment.
+fn comparable(answer: http::Answer) -> (u16, Vec<(String, String)>, serde_json::Value) {
+    let mut headers = answer.headers.clone();
+    headers.retain(|(name, _)| !["date", "content-length"].contains(&name.as_str()));
+    headers.sort();
+    let mut body = answer.json();
+    for seq in ["first", "last"] {
+        if body[seq].is_u64() {
+            body[seq] = json!("a seq");
+        }
+    }
+    for duplicate in body["duplicates"].as_array_mut().into_iter().flatten() {
+        duplicate["seq"] = json!("a seq");
+    }
+    (answer.status, headers, body)
+}
+
+#[tokio::test]
+async fn emits_and_other_requests_take_turns_on_one_connection_however_they_are_cut() {
+    let server = Running::start().await;
+    let bearer = format!("Bearer {}", server.token);
+    let lines = [
+        ("authorization", bearer.as_str()),
+        ("content-type", "application/x-ndjson"),
+    ];
+    let kept = |method, path, body: &str, headers: &[(&str, &str)]| {
+        let head = http::head(server.addr, method, path, headers, Some(body.len()));
+        head.replace("connection: close\r\n", "") + body
+    };
+    let one = kept("POST", "/api/v1/events", "{\"type\":\"one\"}", &lines);
+    let many = kept(
+        "POST",
+        "/api/v1/events",
+        &"{\"type\":\"many\"}\n".repeat(2_000),
+        &lines,
+    );
+    let other = kept("GET", "/healthz", "", &[]);
+    let wrong = kept("POST", "/api/v1/events", "{\"type\":\"x\"}", &[]);
+    let last = http::head(server.addr, "GET", "/readyz", &[], None);
+    let conversations = [
+        [&one, &one, &many, &one, &other, &one, &many]
+            .map(String::as_str)
+            .concat(),
+        [&many, &many, &wrong, &one].map(String::as_str).concat(),
+        [&one, &other].map(String::as_str).concat(),
+    ];
+    for (conversation, stored) in conversations.iter().zip([4 + 2 * 2_000, 1 + 2 * 2_000, 1]) {
+        for cut in [usize::MAX, 5_000, 700, 97] {
+            let before = server.lines("").await.len();
+            let stream = tokio::net::TcpStream::connect(server.addr)
+                .await
+                .expect("the server listens");
+            let (mut reading, mut writing) = stream.into_split();
+            let text = format!("{conversation}{last}").into_bytes();
+            let sending = tokio::spawn(async move {
+                for piece in text.chunks(cut.min(text.len())) {
+                    writing.write_all(piece).await.expect("it is taken");
+                    tokio::task::yield_now().await;
+                }
+                writing
+            });
+            let mut answers = Vec::new();
+            reading
+                .read_to_end(&mut answers)
+                .await
+                .expect("the server closes");
+            let answers = String::from_utf8(answers).expect("text");
+            let asked = conversation.matches(" HTTP/1.1\r\n").count() + 1;
+            assert_eq!(
+                answers.matches("HTTP/1.1 ").count(),
+                asked,
+                "cut at {cut}: {answers}"
+            );
+            assert_eq!(
+                server.lines("").await.len() - before,
+                stored,
+                "cut at {cut}: {answers}"
+            );
+            drop(sending.await.expect("all was sent"));
+        }
+    }
+    server.end().await;
+}
+
+#[tokio::test]
+async fn a_body_that_ends_early_is_not_stored() {
+    let server = Running::start().await;
+    let bearer = format!("Bearer {}", server.token);
+    let head = http::head(
+        server.addr,
+        "POST",
+        "/api/v1/events",
+        &[("authorization", &bearer)],
+        Some(50),
+    );
+    let mut stream = tokio::net::TcpStream::connect(server.addr)
+        .await
+        .expect("the server listens");
+    stream
+        .write_all(format!("{head}{{\"type\":\"a\"}}").as_bytes())
+        .await
+        .expect("it is taken");
+    stream.shutdown().await.expect("the half is closed");
+    let answer = http::read_answer(&mut stream).await;
+    assert_eq!((answer.status, answer.code().as_str()), (422, "invalid_body"));
+    assert!(server.lines("").await.is_empty());
     server.end().await;
 }

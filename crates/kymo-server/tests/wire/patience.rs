@@ -114,3 +114,27 @@ async fn a_silent_stream_gets_a_comment_every_fifteen_seconds() {
         last = Instant::now();
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_without_a_request_is_left_after_thirty_seconds() {
+    let server = Running::start().await;
+    let mut stream = TcpStream::connect(server.addr).await.expect("the server listens");
+    let (bytes, elapsed) = read_to_end(&mut stream).await;
+    assert!(bytes.is_empty() && about(elapsed, 30), "{elapsed:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_stops_coming_is_waited_for_twenty_seconds() {
+    let server = Running::start().await;
+    let bearer = format!("Bearer {}", server.token);
+    let headers = [("authorization", bearer.as_str())];
+    let head = http::head(server.addr, "POST", "/api/v1/events", &headers, Some(50));
+    let mut stream = TcpStream::connect(server.addr).await.expect("the server listens");
+    stream
+        .write_all(format!("{head}{{").as_bytes())
+        .await
+        .expect("it is taken");
+    let (bytes, elapsed) = read_to_end(&mut stream).await;
+    assert_eq!(http::parse(&bytes).code(), "request_timeout");
+    assert!(about(elapsed, 20), "{elapsed:?}");
+}
