@@ -144,7 +144,7 @@ pub(crate) fn write_body(out: &mut Vec<u8>, event: &Event<'_>) -> Option<BodyKey
         start: out.len(),
         out,
         keys: BodyKeys::new(event.level, event.backfill),
-        all_noted: true,
+        noted: 0,
     };
     body.string(Key::Id, b",\"id\":\"", event.id.as_ref());
     if let Some(time) = event.time {
@@ -172,7 +172,7 @@ pub(crate) fn write_body(out: &mut Vec<u8>, event: &Event<'_>) -> Option<BodyKey
     }
     body.string(Key::Dialect, b",\"dialect\":\"", event.dialect.as_ref());
     raw(body.out, b",\"enc\":", event.enc.as_deref());
-    body.all_noted.then_some(body.keys)
+    (body.noted <= BodyKeys::NEAR).then_some(body.keys)
 }
 
 /// A body that is being written.
@@ -180,7 +180,8 @@ struct Body<'o> {
     out: &'o mut Vec<u8>,
     start: usize,
     keys: BodyKeys,
-    all_noted: bool,
+    /// Where the last key ends that was noted.
+    noted: usize,
 }
 
 impl Body<'_> {
@@ -193,7 +194,8 @@ impl Body<'_> {
             json::push_escaped(self.out, text);
             let to = self.out.len() - self.start;
             self.out.push(b'"');
-            self.all_noted &= self.keys.note(key, from, to);
+            self.keys.note(key, from, to);
+            self.noted = to;
         }
     }
 

@@ -22,6 +22,9 @@ struct Span {
 const NOTED: usize = 10;
 
 impl BodyKeys {
+    /// How far from the beginning of its body a key may end.
+    pub(crate) const NEAR: usize = u16::MAX as usize;
+
     /// Of a body of which nothing is noted yet.
     pub(crate) fn new(level: Level, backfill: bool) -> Self {
         Self {
@@ -31,15 +34,16 @@ impl BodyKeys {
         }
     }
 
-    /// Notes where a key stands. What lies beyond 64 KiB is not noted: whether it was.
+    /// Notes where a key stands. Of no use where that is beyond [`BodyKeys::NEAR`].
     #[inline(always)]
-    pub(crate) fn note(&mut self, key: Key, from: usize, to: usize) -> bool {
-        match (place(key), u16::try_from(from), u16::try_from(to)) {
-            (Some(place), Ok(from), Ok(to)) => self.spans[place] = Span { from, to },
-            (None, ..) => {}
-            _ => return false,
+    #[expect(clippy::cast_possible_truncation, reason = "who writes looks at the end")]
+    pub(crate) fn note(&mut self, key: Key, from: usize, to: usize) {
+        if let Some(place) = place(key) {
+            self.spans[place] = Span {
+                from: from as u16,
+                to: to as u16,
+            };
         }
-        true
     }
 
     /// A key as it stands in the body these were noted of: escapes are still escapes.
