@@ -31,7 +31,7 @@ use crate::{
     events::Asked,
 };
 use answer::Answers;
-use head::Head;
+use head::{Extent, Head};
 
 /// What is read at once while nothing is known of a request: an event and its head.
 const READ_BYTES: usize = 8 << 10;
@@ -60,16 +60,45 @@ pub(crate) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
         due: pin!(sleep_until(Instant::now() + head_within)),
         answers: Answers::default(),
     };
+    let mut known: Option<Emitter> = None;
     loop {
         if direct.read.is_empty() && !direct.next(closing, head_within).await? {
             return Ok(End::Closed);
         }
-        let Some(post) = direct.post() else {
+        // What was found out about a head holds for the next one that says the same.
+        let emitter = match known.take().filter(|known| known.sends(&direct.read)) {
+            Some(known) => Some(known),
+            None => Emitter::of(app, &direct.read),
+        };
+        let post = emitter.as_ref().and_then(|emitter| direct.post(emitter));
+        let (Some(emitter), Some(post)) = (emitter, post) else {
             return Ok(End::Other(direct.read.into()));
         };
-        if !direct.answer(post).await? {
+        if !direct.answer(&emitter, post).await? {
             return Ok(End::Closed);
         }
+        known = Some(emitter);
+    }
+}
+
+/// Who sends requests of one head, and how their bodies are to be read.
+struct Emitter {
+    head: Head,
+    asked: Asked,
+}
+
+impl Emitter {
+    /// Who sent what was read, if it is for here and nothing speaks against it.
+    fn of(app: &App, read: &[u8]) -> Option<Self> {
+        let head = Head::read(read)?;
+        app.gate.check(None, &head.headers).ok()?;
+        let asked = Asked::of(app, &head.headers, head.query.as_deref()).ok()?;
+        Some(Self { head, asked })
+    }
+
+    /// Whether this is one more request of theirs, and they may still send it.
+    fn sends(&self, read: &[u8]) -> bool {
+        self.head.extent(read).is_some() && self.asked.is_lasting(&self.head.headers)
     }
 }
 
@@ -83,10 +112,9 @@ struct Direct<'a, S> {
     answers: Answers,
 }
 
-/// A request to be dealt with here.
+/// A request to be dealt with.
 struct Post {
-    head: Head,
-    asked: Asked,
+    extent: Extent,
     /// Where its body goes, unless all of it has come already.
     held: Option<Held>,
 }
@@ -101,9 +129,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Direct<'_, S> {
             if let Poll::Ready(read) = reading.as_mut().poll(cx) {
                 return Poll::Ready(Some(read));
             }
-            let over =
-                self.due.as_mut().poll(cx).is_ready() || Pin::new(&mut *closing).poll_next(cx).is_ready();
-            if over { Poll::Ready(None) } else { Poll::Pending }
+            let late = self.due.as_mut().poll(cx).is_ready();
+            match late || Pin::new(&mut *closing).poll_next(cx).is_ready() {
+                true => Poll::Ready(None),
+                false => Poll::Pending,
+            }
         });
         match read.await {
             Some(read) => Ok(read? > 0),
@@ -111,32 +141,31 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Direct<'_, S> {
         }
     }
 
-    /// The request at hand, if it is one for here and nothing speaks against its body.
-    fn post(&self) -> Option<Post> {
-        let head = Head::read(&self.read)?;
-        self.app.gate.check(None, &head.headers).ok()?;
-        let asked = Asked::of(self.app, &head.headers, head.query.as_deref()).ok()?;
+    /// The request at hand, if there is room for its body.
+    fn post(&self, emitter: &Emitter) -> Option<Post> {
+        let extent = emitter.head.extent(&self.read)?;
         let max = BODY_BYTES_MAX.min(self.app.hub().settings().limits.batch_bytes_max);
-        if head.body_bytes > max {
+        if extent.body > max {
             return None;
         }
-        let mut held = None;
-        if head.end() > self.read.len() {
-            held = Some(self.app.budget.hold_all(head.body_bytes).ok()?);
-        }
-        Some(Post { head, asked, held })
+        let held = match extent.end() <= self.read.len() {
+            true => None,
+            false => Some(self.app.budget.hold_all(extent.body).ok()?),
+        };
+        Some(Post { extent, held })
     }
 
     /// Stores what is posted and says so: whether the connection goes on.
-    async fn answer(&mut self, post: Post) -> io::Result<bool> {
-        let Post { head, asked, held } = post;
+    async fn answer(&mut self, emitter: &Emitter, post: Post) -> io::Result<bool> {
+        let Emitter { head, asked } = emitter;
+        let Post { extent, held } = post;
         let receipt = match held {
             None => {
-                let body = &self.read[head.bytes..head.end()];
+                let body = &self.read[extent.head..extent.end()];
                 unharmed(asked.store(self.app, &head.headers, body)).await
             }
             Some(mut held) => {
-                if let Err(error) = self.body(&head, &mut held).await {
+                if let Err(error) = self.body(extent, &mut held).await {
                     self.app.counts.answered(error.status().as_u16());
                     self.stream.write_all(&error.as_last_answer()).await?;
                     return Ok(false);
@@ -145,7 +174,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Direct<'_, S> {
             }
         };
         // A second request may have come with the first.
-        self.read.drain(..head.end().min(self.read.len()));
+        self.read.drain(..extent.end().min(self.read.len()));
         let (status, answer) = self.answers.of(&receipt, head.last);
         self.app.counts.answered(status.as_u16());
         self.stream.write_all(answer).await?;
@@ -156,16 +185,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Direct<'_, S> {
     }
 
     /// Reads the rest of a body.
-    async fn body(&mut self, head: &Head, held: &mut Held) -> Result<(), ApiError> {
-        held.fill(&self.read[head.bytes..]);
+    async fn body(&mut self, extent: Extent, held: &mut Held) -> Result<(), ApiError> {
+        held.fill(&self.read[extent.head..]);
         let deadline = Instant::now() + WHOLE_WITHIN;
-        while held.len() < head.body_bytes {
+        while held.len() < extent.body {
             self.due
                 .as_mut()
                 .reset(deadline.min(Instant::now() + PIECE_WITHIN));
             let read = tokio::select! {
                 biased;
-                read = held.fill_from(self.stream, head.body_bytes) => read,
+                read = held.fill_from(self.stream, extent.body) => read,
                 () = self.due.as_mut() => return Err(too_slow()),
             };
             match read {

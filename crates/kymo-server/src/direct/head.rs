@@ -1,4 +1,6 @@
 //! The head of a request, if it is that of a plain emit.
+use std::ops::Range;
+
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use crate::events::PATH;
@@ -54,20 +56,28 @@ pub(super) struct Head {
     pub(super) query: Option<String>,
     /// What it says about the records and whose they are.
     pub(super) headers: HeaderMap,
-    /// Its own length.
-    pub(super) bytes: usize,
-    /// The announced length of the body behind it.
-    pub(super) body_bytes: usize,
     /// Whether no further request comes.
     pub(super) last: bool,
+    text: Vec<u8>,
+    /// Where in the text the length of the body stands.
+    length: Range<usize>,
+}
+
+/// How many bytes a request has.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Extent {
+    pub(super) head: usize,
+    pub(super) body: usize,
+}
+
+impl Extent {
+    /// Where the request ends.
+    pub(super) fn end(self) -> usize {
+        self.head + self.body
+    }
 }
 
 impl Head {
-    /// Where the request ends.
-    pub(super) fn end(&self) -> usize {
-        self.bytes + self.body_bytes
-    }
-
     /// The head that `read` begins with; `None` if it is not all there, or of anything but a plain emit.
     pub(super) fn read(read: &[u8]) -> Option<Self> {
         let mut lines = [httparse::EMPTY_HEADER; COUNT_MAX];
@@ -75,9 +85,8 @@ impl Head {
         let Ok(httparse::Status::Complete(bytes)) = request.parse(read) else {
             return None;
         };
-        let target = request
-            .path
-            .filter(|_| request.method == Some("POST") && request.version == Some(1))?;
+        let plain = request.method == Some("POST") && request.version == Some(1);
+        let target = request.path.filter(|_| plain)?;
         let (path, query) = match target.split_once('?') {
             Some((path, query)) => (path, Some(query.to_owned())),
             None => (target, None),
@@ -86,13 +95,17 @@ impl Head {
             return None;
         }
         let mut headers = HeaderMap::with_capacity(8);
-        let (mut body_bytes, mut last) = (None, false);
+        let (mut length, mut last) = (None, false);
         for &mut httparse::Header { name, value } in request.headers {
             match Line::of(name)? {
                 Line::Kept(name) => {
                     headers.append(name, HeaderValue::from_bytes(value).ok()?);
                 }
-                Line::Length => body_bytes = Some(length(value).filter(|_| body_bytes.is_none())?),
+                Line::Length if length.is_some() => return None,
+                Line::Length => {
+                    let from = value.as_ptr() as usize - read.as_ptr() as usize;
+                    length = Some(from..from + value.len());
+                }
                 Line::Connection => {
                     last |= value.eq_ignore_ascii_case(b"close");
                     (last || value.eq_ignore_ascii_case(b"keep-alive")).then_some(())?;
@@ -104,28 +117,43 @@ impl Head {
         Some(Self {
             query,
             headers,
-            bytes,
-            body_bytes: body_bytes?,
             last,
+            text: read[..bytes].to_owned(),
+            length: length?,
         })
     }
-}
 
-fn length(value: &[u8]) -> Option<usize> {
-    let digits = value.iter().all(u8::is_ascii_digit);
-    std::str::from_utf8(value).ok().filter(|_| digits)?.parse().ok()
+    /// The extent of the request that `read` begins with, if its head says the same as this one, whatever the length it
+    /// announces.
+    pub(super) fn extent(&self, read: &[u8]) -> Option<Extent> {
+        let (before, behind) = (&self.text[..self.length.start], &self.text[self.length.end..]);
+        let rest = read.strip_prefix(before)?;
+        let count = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        let (digits, rest) = rest.split_at(count);
+        rest.starts_with(behind).then_some(())?;
+        Some(Extent {
+            head: before.len() + count + behind.len(),
+            body: std::str::from_utf8(digits).ok()?.parse().ok()?,
+        })
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn head(line: &str, more: &[&str]) -> Option<Head> {
+    const EMIT: &str = "POST /api/v1/events HTTP/1.1";
+
+    fn text(line: &str, more: &[&str]) -> Vec<u8> {
         let lines = [&[line, "Host: 127.0.0.1:7700"], more].concat();
-        Head::read(format!("{}\r\n\r\n{{}}", lines.join("\r\n")).as_bytes())
+        format!("{}\r\n\r\n{{}}", lines.join("\r\n")).into()
     }
 
-    const EMIT: &str = "POST /api/v1/events HTTP/1.1";
+    /// The head, if it is one for here and says how long the body is.
+    fn head(line: &str, more: &[&str]) -> Option<Head> {
+        let text = text(line, more);
+        Head::read(&text).filter(|head| head.extent(&text).is_some())
+    }
 
     #[test]
     fn a_plain_emit_is_read_with_all_that_matters() {
@@ -139,16 +167,16 @@ mod tests {
         ];
         let found = head("POST /api/v1/events?dialect=kymo HTTP/1.1", &lines).expect("a plain emit");
         assert_eq!(found.query.as_deref(), Some("dialect=kymo"));
-        assert_eq!((found.body_bytes, found.last), (2, false));
+        assert!(!found.last);
         let names: Vec<_> = found.headers.keys().map(HeaderName::as_str).collect();
         assert_eq!(names, ["host", "authorization", "content-type", "ce-id"]);
     }
 
     #[test]
     fn everything_else_is_left_to_others() {
-        let length = "Content-Length: 2";
-        assert!(head(EMIT, &[length]).is_some());
-        assert!(head(EMIT, &[length, "connection: close"]).is_some_and(|head| head.last));
+        const LENGTH: &str = "Content-Length: 2";
+        assert!(head(EMIT, &[LENGTH]).is_some());
+        assert!(head(EMIT, &[LENGTH, "connection: close"]).is_some_and(|head| head.last));
         for line in [
             "GET /api/v1/events HTTP/1.1",
             "POST /api/v1/events HTTP/1.0",
@@ -156,7 +184,7 @@ mod tests {
             "POST /api/v1/stop HTTP/1.1",
             "POST http://127.0.0.1:7700/api/v1/events HTTP/1.1",
         ] {
-            assert!(head(line, &[length]).is_none(), "{line}");
+            assert!(head(line, &[LENGTH]).is_none(), "{line}");
         }
         for more in [
             "Transfer-Encoding: chunked",
@@ -170,24 +198,38 @@ mod tests {
             "Trailer: x",
             "a line without a colon",
         ] {
-            assert!(head(EMIT, &[length, more]).is_none(), "{more}");
+            assert!(head(EMIT, &[LENGTH, more]).is_none(), "{more}");
         }
-        for length in [
-            "",
-            "Content-Length: +2",
-            "Content-Length: 2, 2",
-            "Content-Length: -1",
-            "Content-Length:",
+        for length in ["+2", "2, 2", "-1", "0x2", "2 2", ""] {
+            let line = format!("Content-Length: {length}");
+            assert!(head(EMIT, &[&line]).is_none(), "{line}");
+        }
+        assert!(head(EMIT, &["Accept: */*"]).is_none(), "without a length");
+        let whole = text(EMIT, &[LENGTH]);
+        assert!(Head::read(&whole[..whole.len() - 4]).is_none(), "not all there");
+    }
+
+    #[test]
+    fn a_head_is_known_again_whatever_length_it_announces() {
+        const TOKEN: &str = "Authorization: Bearer t";
+        let known = head(EMIT, &["Content-Length: 2", TOKEN]).expect("a plain emit");
+        for (length, body) in [("2", 2), ("17", 17), ("002", 2), ("1000000", 1_000_000)] {
+            let text = text(EMIT, &[&format!("Content-Length: {length}"), TOKEN]);
+            let head = text.len() - "{}".len();
+            assert_eq!(known.extent(&text), Some(Extent { head, body }));
+        }
+        for other in [
+            &["Content-Length: ", TOKEN][..],
+            &["Content-Length: 2x", TOKEN],
+            &["Content-Length: 99999999999999999999999", TOKEN],
+            &["Content-Length: 2", "Authorization: Bearer tt"],
+            &["Content-Length: 2", "Authorization: Bearer u"],
+            &["Content-Length: 2", TOKEN, "Origin: null"],
+            &["Content-Length: 2"],
         ] {
-            assert!(
-                head(
-                    EMIT,
-                    &["Accept: */*", length][..1 + usize::from(!length.is_empty())]
-                )
-                .is_none(),
-                "{length}"
-            );
+            assert_eq!(known.extent(&text(EMIT, other)), None, "{other:?}");
         }
-        assert!(Head::read(b"POST /api/v1/events HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n").is_none());
+        let whole = text(EMIT, &["Content-Length: 2", TOKEN]);
+        assert_eq!(known.extent(&whole[..whole.len() - 4]), None, "not all there");
     }
 }

@@ -70,9 +70,15 @@ impl Asked {
         })
     }
 
+    /// Whether the same head would be understood the same way now: a token is good until it is revoked, a cookie may be
+    /// too old.
+    pub(crate) fn is_lasting(&self, headers: &HeaderMap) -> bool {
+        headers.contains_key(header::AUTHORIZATION) && !self.caller.revoked.is_cancelled()
+    }
+
     /// Stores the records of a body; the answer comes when they are on disk.
     pub(crate) async fn store(
-        self,
+        &self,
         app: &App,
         headers: &HeaderMap,
         body: impl Deref<Target = [u8]>,
