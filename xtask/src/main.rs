@@ -21,7 +21,7 @@ Usage: cargo xtask <COMMAND> [ARGS]
   up [ARGS]      build everything (web page, release binary) and run `kymo up ARGS` in this folder
   test [STEP…]   every check: format, clippy, tidy, unit and integration tests, web tests, browser tests
                  with names of steps: only those (see `cargo xtask test --list`)
-  bench [ARGS]   measure the release binary: batch ingest, single events, fan-out, replay (--quick, --help)
+  bench [ARGS]   measure the published binary: batch ingest, single events, fan-out, replay (--quick, --help)
   fuzz [TARGET…] feed the fuzz targets any bytes (--seconds N, --keep, --help)
   tidy           the house rules: crate directions, module docs, lists
 ";

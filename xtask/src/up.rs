@@ -24,8 +24,13 @@ pub(crate) fn build_release() -> Outcome {
 
 /// Where the release binary lies.
 pub(crate) fn release_binary() -> PathBuf {
+    binary("release")
+}
+
+/// Where the binary of a profile lies.
+pub(crate) fn binary(profile: &str) -> PathBuf {
     target()
-        .join("release")
+        .join(profile)
         .join(format!("kymo{}", std::env::consts::EXE_SUFFIX))
 }
 
