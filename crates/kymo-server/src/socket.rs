@@ -72,6 +72,10 @@ impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
         if !self.read.is_empty() {
             let fit = self.read.len().min(buf.remaining());
             buf.put_slice(&self.read.split_to(fit));
+            if self.read.is_empty() {
+                // Even an empty rest would keep the memory of the whole.
+                self.read = Bytes::new();
+            }
             return Poll::Ready(Ok(()));
         }
         Pin::new(&mut self.stream).poll_read(cx, buf)
