@@ -13,12 +13,13 @@ use std::{
 };
 
 use kymo_event::{Filter, Micros, Seq};
-use kymo_ledger::{
-    Clock, Damage, Ground, Ledger, LedgerSettings, OpenError, ReadOnly, SystemClock, testing::FaultyDisk,
+use kymo_ledger::{Clock, Damage, Ground, Ledger, LedgerSettings, OpenError, ReadOnly, testing::FaultyDisk};
+use support::{
+    TempLedger, chunks,
+    faulty::{DATA, ground, index_of, lines_of},
+    holes, lines, numbered, seq_of,
 };
-use support::{TempLedger, chunks, holes, lines, numbered, seq_of};
 
-const DATA: &str = "/data";
 const LAST: u64 = 20;
 
 struct HandClock(AtomicI64);
@@ -33,23 +34,8 @@ fn file(name: &str) -> PathBuf {
     Path::new(DATA).join("ledger").join(name)
 }
 
-fn lines_of(first: u64) -> PathBuf {
-    file(&format!("{first:020}.jsonl"))
-}
-
 fn compressed(first: u64) -> PathBuf {
     file(&format!("{first:020}.jsonl.zst"))
-}
-
-fn index_of(first: u64) -> PathBuf {
-    file(&format!("{first:020}.idx"))
-}
-
-fn ground(disk: &FaultyDisk) -> Ground {
-    Ground {
-        disk: Arc::new(disk.clone()),
-        clock: Arc::new(SystemClock),
-    }
 }
 
 /// A closed ledger of three small segments (a failed sync ends one): 1 to 6 compressed, 7 to 13, 14 to 20.

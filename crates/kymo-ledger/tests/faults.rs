@@ -3,34 +3,25 @@
 mod support;
 
 use std::{
-    path::{Path, PathBuf},
+    path::Path,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use kymo_event::{Filter, Seq};
 use kymo_ledger::{
-    AppendError, Chunk, Durability, Ground, LedgerSettings, Notice, ReadOnly, SystemClock,
+    AppendError, Chunk, Durability, LedgerSettings, Notice, ReadOnly,
     testing::{FaultyDisk, Leaves},
 };
 use parking_lot::Mutex;
-use support::{TempLedger, numbered, seq, seqs, sized};
-
-const DATA: &str = "/data";
-
-fn ground(disk: &FaultyDisk) -> Ground {
-    Ground {
-        disk: Arc::new(disk.clone()),
-        clock: Arc::new(SystemClock),
-    }
-}
+use support::{
+    TempLedger,
+    faulty::{DATA, ground, index_of, lines_of},
+    numbered, seq, seqs, sized,
+};
 
 fn on(disk: &FaultyDisk) -> TempLedger {
     TempLedger::on(ground(disk), Path::new(DATA), LedgerSettings::default())
-}
-
-fn segment(first: u64) -> PathBuf {
-    Path::new(DATA).join(format!("ledger/{first:020}.jsonl"))
 }
 
 #[test]
@@ -39,9 +30,9 @@ fn a_full_disk_at_every_byte_of_a_group_acknowledges_nothing_and_resumes_by_itse
         let disk = FaultyDisk::new();
         let ledger = on(&disk);
         ledger.append(numbered(1..=2)).unwrap();
-        let before = disk.read(&segment(1)).unwrap().len();
+        let before = disk.read(&lines_of(1)).unwrap().len();
         ledger.append(numbered(3..=5)).unwrap();
-        disk.read(&segment(1)).unwrap().len() - before
+        disk.read(&lines_of(1)).unwrap().len() - before
     };
     for byte in 0..group as u64 {
         let disk = FaultyDisk::new();
@@ -99,7 +90,7 @@ fn a_failed_sync_acknowledges_nothing_and_its_segment_is_left() {
     assert!(seen.lock().is_empty());
     ledger.append(numbered(3..=3)).unwrap();
     assert_eq!(*seen.lock(), [seq(3)]);
-    assert!(disk.read(&segment(3)).is_some(), "a new segment was begun");
+    assert!(disk.read(&lines_of(3)).is_some(), "a new segment was begun");
     disk.cut_power(Leaves::Nothing);
     let ledger = on(&disk);
     assert_eq!(ledger.seqs(), [1, 2, 3]);
@@ -263,9 +254,9 @@ fn a_full_disk_at_open_keeps_the_unfinished_tail_where_it_is() {
     let ledger = on(&disk);
     ledger.fill(5);
     ledger.ledger.close();
-    let mut bytes = disk.read(&segment(1)).unwrap();
+    let mut bytes = disk.read(&lines_of(1)).unwrap();
     bytes.extend_from_slice(b"{\"seq\":6,\"rec");
-    disk.spoil(&segment(1), bytes);
+    disk.spoil(&lines_of(1), bytes);
     // Room for the pid file, not for the quarantine.
     disk.set_space(Some(10));
     let ledger = on(&disk);
@@ -290,8 +281,8 @@ fn a_segment_without_a_whole_line_goes_into_quarantine_also_when_the_disk_is_ful
     let ledger = on(&disk);
     ledger.fill(1);
     ledger.ledger.close();
-    disk.spoil(&segment(1), b"{\"seq\":1,\"rec".to_vec());
-    disk.take_away(&segment(1).with_extension("idx"));
+    disk.spoil(&lines_of(1), b"{\"seq\":1,\"rec".to_vec());
+    disk.take_away(&index_of(1));
     disk.set_space(Some(10));
     let ledger = on(&disk);
     assert_eq!(ledger.ledger.head(), None);

@@ -3,26 +3,18 @@
 
 mod support;
 
-use std::{
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::path::Path;
 
 use kymo_event::{Filter, Seq};
 use kymo_ledger::{
-    Damage, Ground, LedgerSettings, ReadOnly, SystemClock,
+    Damage, LedgerSettings, ReadOnly,
     testing::{FaultyDisk, Leaves},
 };
-use support::{TempLedger, chunks, holes, numbered};
-
-const DATA: &str = "/data";
-
-fn ground(disk: &FaultyDisk) -> Ground {
-    Ground {
-        disk: Arc::new(disk.clone()),
-        clock: Arc::new(SystemClock),
-    }
-}
+use support::{
+    TempLedger, chunks,
+    faulty::{DATA, ground, index_of, lines_of},
+    holes, numbered,
+};
 
 fn with_segments_of(disk: &FaultyDisk, bytes: u64) -> TempLedger {
     let settings = LedgerSettings {
@@ -45,14 +37,6 @@ fn several_blocks(disk: &FaultyDisk) -> TempLedger {
 /// Segments that never end.
 fn long(disk: &FaultyDisk) -> TempLedger {
     TempLedger::on(ground(disk), Path::new(DATA), LedgerSettings::default())
-}
-
-fn lines_of(first: u64) -> PathBuf {
-    Path::new(DATA).join(format!("ledger/{first:020}.jsonl"))
-}
-
-fn index_of(first: u64) -> PathBuf {
-    Path::new(DATA).join(format!("ledger/{first:020}.idx"))
 }
 
 fn change(disk: &FaultyDisk, path: &Path, edit: impl FnOnce(&mut Vec<u8>)) {

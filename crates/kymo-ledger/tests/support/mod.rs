@@ -1,6 +1,8 @@
 //! What the tests share: a ledger in a folder of its own, events for it, and short ways to append and to read.
 #![allow(dead_code, unreachable_pub, missing_docs, clippy::cast_possible_truncation)]
 
+pub mod faulty;
+
 use std::{
     path::{Path, PathBuf},
     sync::{Arc, mpsc},
