@@ -21,6 +21,8 @@ use crate::{
 pub(crate) const PIECE_WITHIN: Duration = Duration::from_secs(20);
 /// How long a body may take in all.
 pub(crate) const WHOLE_WITHIN: Duration = Duration::from_secs(120);
+/// Taken from a connection between two turns of others; one that sends faster than it is read would never let go.
+const SLICE: usize = 256 << 10;
 /// What is reserved before bytes are there to justify it.
 const TRUST_MAX: usize = 1 << 20;
 
@@ -96,11 +98,15 @@ async fn collect(
     }
     let mut held = budget.hold();
     held.reserve(announced.unwrap_or(0).min(TRUST_MAX));
-    let mut next = Some(first);
+    let (mut next, mut slice_end) = (Some(first), SLICE);
     while let Some(piece_bytes) = next {
         held.extend(&piece_bytes, max)?;
         // Dropped before the next read, so that the connection's buffer can be used again.
         drop(piece_bytes);
+        if held.len() >= slice_end {
+            slice_end = held.len() + SLICE;
+            tokio::task::yield_now().await;
+        }
         next = piece(body, deadline).await?;
     }
     Ok(Body::Whole(held))

@@ -1,4 +1,5 @@
-//! Memory for bodies in hand, all together: many large ones are told to wait instead of filling the machine.
+//! Memory for bodies in hand, all together: many large ones are told to wait instead of filling the machine. And turns at
+//! the processor for the large ones, so that what is left of it is left for everybody else.
 use std::{
     io,
     ops::Deref,
@@ -10,7 +11,10 @@ use std::{
 
 use bytes::BufMut;
 use parking_lot::Mutex;
-use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::{
+    io::{AsyncRead, AsyncReadExt},
+    sync::{Semaphore, SemaphorePermit},
+};
 
 use crate::error::ApiError;
 
@@ -23,7 +27,11 @@ struct Shared {
     max: usize,
     // Buffers are used again: the first touch of fresh memory costs more than the parsing of what is put into it.
     spare: Mutex<Vec<Vec<u8>>>,
+    turns: Semaphore,
 }
+
+/// Bodies from this size on are large: they are inflated, checked and cut into records in turns.
+pub(crate) const LARGE_BYTES: usize = 1 << 20;
 
 /// Spare buffers kept, and how large one may be to be kept.
 const SPARES_MAX: usize = 4;
@@ -37,11 +45,30 @@ impl Default for Budget {
 
 impl Budget {
     pub(crate) fn new(max: usize) -> Self {
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
         Self(Arc::new(Shared {
             used: AtomicUsize::new(0),
             max,
             spare: Mutex::default(),
+            turns: Semaphore::new((processors / 2).max(1)),
         }))
+    }
+
+    /// Waits until so few large bodies are worked on that half of the processors are for others; it is this one's turn
+    /// until what is given is dropped. Nothing may be waited for meanwhile that a client decides.
+    pub(crate) async fn turn(&self) -> SemaphorePermit<'_> {
+        self.0.turns.acquire().await.expect("it is never closed")
+    }
+
+    /// All there are.
+    #[cfg(test)]
+    pub(crate) async fn every_turn(&self) -> SemaphorePermit<'_> {
+        let turns = u32::try_from(self.0.turns.available_permits()).expect("a few");
+        self.0
+            .turns
+            .acquire_many(turns)
+            .await
+            .expect("it is never closed")
     }
 
     /// A claim on this budget for memory that somebody else holds.

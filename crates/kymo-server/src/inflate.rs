@@ -4,7 +4,7 @@ use std::io::{self, Read};
 use axum::http::{HeaderMap, header};
 
 use crate::{
-    budget::{Budget, Held},
+    budget::{Budget, Held, LARGE_BYTES},
     error::ApiError,
 };
 
@@ -71,12 +71,16 @@ pub(crate) async fn inflate(
 async fn drain(mut inflated: impl Read, max: usize, budget: &Budget) -> Result<Held, ApiError> {
     let mut held = budget.hold();
     let mut slice = vec![0; SLICE];
+    let mut turn = None;
     loop {
         let count = inflated.read(&mut slice).map_err(|error| broken(&error))?;
         if count == 0 {
             return Ok(held);
         }
         held.extend(&slice[..count], max)?;
+        if turn.is_none() && held.len() >= LARGE_BYTES {
+            turn = Some(budget.turn().await);
+        }
         tokio::task::yield_now().await;
     }
 }
@@ -138,6 +142,21 @@ mod tests {
             assert!(bomb.len() < 1 << 20);
             assert_eq!(inflated(encoding, &bomb, 1 << 20).await, Err("batch_too_large"));
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_becomes_large_waits_for_its_turn_and_what_stays_small_for_nobody() {
+        let budget = Budget::default();
+        let every_turn = budget.every_turn().await;
+        let (small, large) = (zstd(&[0; 1_000]), zstd(&vec![0; 2 * LARGE_BYTES]));
+        let inflated = |body| {
+            let inflating = inflate(Encoding::Zstd, body, 1 << 30, &budget);
+            tokio::time::timeout(std::time::Duration::from_secs(60), inflating)
+        };
+        assert!(inflated(&small).await.is_ok_and(|body| body.is_ok()));
+        assert!(inflated(&large).await.is_err(), "others have all turns");
+        drop(every_turn);
+        assert!(inflated(&large).await.is_ok_and(|body| body.is_ok()));
     }
 
     #[tokio::test]

@@ -16,6 +16,7 @@ use crate::{
     app::App,
     auth::Caller,
     body,
+    budget::LARGE_BYTES,
     error::{ApiError, answers},
     params::{Parameter, Params},
 };
@@ -32,9 +33,8 @@ pub(crate) const EMIT_PARAMETERS: &[Parameter] = &[Parameter {
 
 /// Records parsed between two turns of others, in bytes: about a tenth of a millisecond.
 const SLICE_BYTES: usize = 128 << 10;
-
-/// Bodies from this size on are cut into records where nobody else waits for the thread.
-const LARGE_BYTES: usize = 1 << 20;
+/// The same in records, where they are tiny or refused.
+const SLICE_RECORDS: usize = 512;
 
 /// The handler.
 pub(crate) async fn emit(State(app): State<App>, request: Request<HttpBody>) -> Result<Response, ApiError> {
@@ -85,6 +85,10 @@ impl Asked {
     ) -> Result<Receipt, ApiError> {
         let limits = &app.hub().settings().limits;
         let mut intake = app.hub().intake(Arc::clone(&self.caller.principal), "http");
+        let turn = match body.len() {
+            LARGE_BYTES.. => Some(app.budget.turn().await),
+            _ => None,
+        };
         match self.form {
             Form::Records(format, certain) => match cut(&body, format, limits) {
                 Ok(records) => admit(&mut intake, records, body.len(), self.dialect.or(certain)).await,
@@ -93,7 +97,7 @@ impl Asked {
             Form::Binary => admit_binary(&mut intake, headers, &body, limits),
         }
         // Bodies are large and commits take a while: others can use the memory meanwhile.
-        drop(body);
+        drop((body, turn));
         Ok(intake.commit().await?)
     }
 }
@@ -106,10 +110,11 @@ pub(crate) async fn admit(
     dialect: Option<&'static dyn Dialect>,
 ) {
     intake.reserve(bytes);
-    let mut slice_end = SLICE_BYTES;
+    let (mut slice_end, mut in_slice) = (SLICE_BYTES, 0);
     for record in records {
-        if record.byte >= slice_end {
-            slice_end = record.byte + SLICE_BYTES;
+        in_slice += 1;
+        if record.byte >= slice_end || in_slice > SLICE_RECORDS {
+            (slice_end, in_slice) = (record.byte + SLICE_BYTES, 0);
             tokio::task::yield_now().await;
         }
         intake.take(record, dialect);
