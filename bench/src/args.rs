@@ -165,6 +165,8 @@ pub(crate) struct Scale {
     pub(crate) stored: Option<&'static Path>,
     /// Connections that are told nothing.
     pub(crate) idle_connections: usize,
+    /// How often others are measured alone and then beside an attack.
+    pub(crate) hostile_rounds: usize,
     /// How long a steady load runs.
     pub(crate) soak: Duration,
 }
@@ -187,6 +189,7 @@ impl Scale {
         huge_events: 50_000_000,
         stored: None,
         idle_connections: 10_000,
+        hostile_rounds: 3,
         soak: Duration::from_secs(120),
     };
     const QUICK: Self = Self {
@@ -201,6 +204,7 @@ impl Scale {
         huge_events: 50_000_000,
         stored: None,
         idle_connections: 1_000,
+        hostile_rounds: 1,
         soak: Duration::from_secs(10),
     };
     const TINY: Self = Self {
@@ -215,6 +219,7 @@ impl Scale {
         huge_events: 10_000,
         stored: None,
         idle_connections: 20,
+        hostile_rounds: 1,
         soak: Duration::from_millis(300),
     };
 }

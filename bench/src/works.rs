@@ -2,7 +2,9 @@
 
 pub(crate) mod batches;
 mod burst;
+mod bystanders;
 mod crowd;
+mod hostile;
 mod idle;
 mod memory;
 mod once;
@@ -55,7 +57,7 @@ pub(crate) enum Who {
 impl Work {
     /// Whether the first pass is enough.
     pub(crate) fn is_once(&self) -> bool {
-        once::ONCE.iter().any(|once| once.key == self.key)
+        once().any(|once| once.key == self.key)
     }
 
     /// Why this contestant does not take part.
@@ -158,7 +160,11 @@ pub(crate) static WORKS: &[Work] = &[
 
 /// Those and the ones that are done once.
 pub(crate) fn all() -> impl Iterator<Item = &'static Work> {
-    WORKS.iter().chain(once::ONCE)
+    WORKS.iter().chain(once())
+}
+
+fn once() -> impl Iterator<Item = &'static Work> {
+    once::ONCE.iter().chain(hostile::HOSTILE)
 }
 
 /// Kymo, for a work that only it is asked to do.

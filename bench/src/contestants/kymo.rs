@@ -18,7 +18,7 @@ use crate::{
     process::{self, Ending, Process},
 };
 
-pub(crate) use super::kymo_http::Questions;
+pub(crate) use super::kymo_http::{Questions, whole};
 
 /// A running `kymo serve`.
 pub(crate) struct Kymo {
@@ -86,6 +86,21 @@ impl Kymo {
     /// A connection that follows everything as server-sent events.
     pub(crate) fn listen(&self) -> Outcome<Opening> {
         kymo_http::listen(self)
+    }
+
+    /// Where it listens.
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// A request that posts a body with these headers.
+    pub(crate) fn posting(&self, headers: &str, body: &[u8]) -> Vec<u8> {
+        kymo_http::posting(self, headers, body)
+    }
+
+    /// All that a WebSocket client says first to follow the matches of a filter.
+    pub(crate) fn following(&self, filter: &str, from: &str) -> Vec<u8> {
+        kymo_socket::following(self, filter, from)
     }
 
     /// The folder of its events.

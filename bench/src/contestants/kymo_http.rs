@@ -13,14 +13,19 @@ pub(super) fn connect(kymo: &Kymo) -> Outcome<Link> {
 
 /// A request that posts events.
 pub(super) fn post(kymo: &Kymo, content_type: &str, body: &[u8]) -> Call {
-    let (host, token, length) = (&kymo.address, &kymo.token, body.len());
-    let head = format!(
-        "POST /api/v1/events HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {token}\r\nContent-Type: {content_type}\r\nContent-Length: {length}\r\n\r\n",
-    );
     Call {
-        bytes: [head.as_bytes(), body].concat().into(),
+        bytes: posting(kymo, &format!("Content-Type: {content_type}\r\n"), body).into(),
         answers: 1,
     }
+}
+
+/// The bytes of a request that posts a body with these headers.
+pub(super) fn posting(kymo: &Kymo, headers: &str, body: &[u8]) -> Vec<u8> {
+    let (host, token, length) = (&kymo.address, &kymo.token, body.len());
+    let head = format!(
+        "POST /api/v1/events HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {token}\r\n{headers}Content-Length: {length}\r\n\r\n",
+    );
+    [head.as_bytes(), body].concat()
 }
 
 /// A connection for questions that are asked one after the other.
@@ -93,7 +98,7 @@ fn answer(bytes: &[u8]) -> Outcome<Option<usize>> {
 }
 
 /// Bytes of the answer that begins here, whatever it says, once it is whole.
-fn whole(bytes: &[u8]) -> Outcome<Option<usize>> {
+pub(crate) fn whole(bytes: &[u8]) -> Outcome<Option<usize>> {
     let Some(head) = memchr::memmem::find(bytes, b"\r\n\r\n") else {
         return Ok(None);
     };

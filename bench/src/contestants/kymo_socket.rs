@@ -59,12 +59,21 @@ pub(super) fn emit(event: &Event) -> Call {
     }
 }
 
+/// All that a client says first to follow the matches of a filter.
+pub(super) fn following(kymo: &Kymo, filter: &str, from: &str) -> Vec<u8> {
+    [upgrade(kymo).into_bytes(), subscribe(filter, from)].concat()
+}
+
+fn upgrade(kymo: &Kymo) -> String {
+    let (host, token) = (&kymo.address, &kymo.token);
+    format!(
+        "GET /api/v1/ws HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {token}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    )
+}
+
 fn greeted(kymo: &Kymo) -> Outcome<Opening> {
     let mut opening = Opening::connect(&kymo.address)?;
-    let (host, token) = (&kymo.address, &kymo.token);
-    opening.send(
-        format!("GET /api/v1/ws HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {token}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n").as_bytes(),
-    )?;
+    opening.send(upgrade(kymo).as_bytes())?;
     let head = opening.expect(|come| Ok(memchr::memmem::find(come, b"\r\n\r\n").map(|at| at + 4)))?;
     if !head.starts_with(b"HTTP/1.1 101") {
         return Err(String::from_utf8_lossy(&head).into_owned().into());
