@@ -13,7 +13,7 @@ use kymo_event::{
     dialects::{self, Dialect},
 };
 
-use crate::{Principal, Rejected, counters::tally::Tally, shared::Shared};
+use crate::{Principal, Rejected, counters::tally::Tally, ids::repeats::Repeats, shared::Shared};
 
 /// Refusals that are listed in a receipt; the rest are counted, because each is larger than its record may be.
 const LISTED_MAX: usize = 1_000;
@@ -36,6 +36,8 @@ pub struct Intake {
     indexes: Vec<u32>,
     tally: Tally,
     with_id: usize,
+    /// What is stored already, once it was looked up.
+    found: Option<Repeats>,
     /// Bytes as they came in.
     received: usize,
     rejected: Vec<Rejected>,
@@ -56,6 +58,7 @@ impl Intake {
             indexes: Vec::new(),
             tally: Tally::default(),
             with_id: 0,
+            found: None,
             received: 0,
             rejected: Vec::new(),
             rejected_more: 0,

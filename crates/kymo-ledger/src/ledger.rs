@@ -180,11 +180,15 @@ impl Ledger {
 
     /// The same for a caller that may wait for the disk: commits on the calling thread what waits there, this batch
     /// last, which spares two wake-ups. If another thread is writing just now, it is left to that one. `done` and the
-    /// observer of commits are called on the thread that writes; they must not close the ledger.
-    pub fn append_here(&self, batch: Batch, done: Done) {
+    /// observer of commits are called on the thread that writes; they must not close the ledger. Returns whether this
+    /// call wrote.
+    pub fn append_here(&self, batch: Batch, done: Done) -> bool {
         match self.core().queue.push_quietly(Pending { batch, done }) {
             Ok(()) => self.inner.seat.commit_here(),
-            Err((pending, error)) => (pending.done)(Err(error)),
+            Err((pending, error)) => {
+                (pending.done)(Err(error));
+                false
+            }
         }
     }
 

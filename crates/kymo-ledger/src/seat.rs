@@ -33,11 +33,13 @@ impl Seat {
             match self.core.queue.wait(deadline) {
                 Waited::Filled => {
                     let mut writer = self.writer.lock();
-                    writer.gather_and_commit();
-                    if writer.sync_by().is_some_and(|by| by <= Instant::now()) {
-                        writer.sync_late();
-                    }
-                    deadline = writer.sync_by();
+                    deadline = self.unharmed(|| {
+                        writer.gather_and_commit();
+                        if writer.sync_by().is_some_and(|by| by <= Instant::now()) {
+                            writer.sync_late();
+                        }
+                        writer.sync_by()
+                    });
                 }
                 Waited::Late => {
                     self.writer.lock().sync_late();
@@ -49,20 +51,29 @@ impl Seat {
         self.writer.lock().sync_late();
     }
 
-    /// Commits one group of what waits on the calling thread, unless another thread has the seat. What is left
-    /// afterwards is the ledger's own thread's.
-    pub(crate) fn commit_here(&self) {
+    /// Commits one group of what waits on the calling thread, unless another thread has the seat; whether it did. What
+    /// is left afterwards is the ledger's own thread's.
+    pub(crate) fn commit_here(&self) -> bool {
         // Who has the seat looks at the queue once more after leaving it, and finds what we put there.
         let Some(mut writer) = self.writer.try_lock() else {
-            return;
+            return false;
         };
-        let closes = ClosesQueue(&self.core);
-        writer.commit_waiting();
-        // Only the ledger's own thread comes back later for what relaxed durability left.
-        writer.sync_late();
-        std::mem::forget(closes);
+        self.unharmed(|| {
+            writer.commit_waiting();
+            // Only the ledger's own thread comes back later for what relaxed durability left.
+            writer.sync_late();
+        });
         drop(writer);
         self.core.queue.rouse();
+        true
+    }
+
+    /// Lets nobody have a writer that stopped halfway: if `work` panics, everybody is answered before the seat is free.
+    fn unharmed<T>(&self, work: impl FnOnce() -> T) -> T {
+        let closes = ClosesQueue(&self.core);
+        let done = work();
+        std::mem::forget(closes);
+        done
     }
 }
 

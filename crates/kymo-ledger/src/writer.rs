@@ -34,7 +34,7 @@ pub(crate) struct Current {
     pub(crate) listed: bool,
 }
 
-/// The writer's own state; it lives on its thread.
+/// The writer's own state, for whoever has its seat.
 pub(crate) struct Writer {
     core: Arc<Core>,
     current: Option<Current>,

@@ -12,7 +12,7 @@ use std::{
 use kymo_hub::Hub;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::{auth::Auth, budget::Budget, gate::Gate, ws::Lane};
+use crate::{auth::Auth, budget::Budget, gate::Gate, lane::Lane};
 
 /// What the server is given.
 pub struct Parts {
@@ -41,7 +41,7 @@ pub(crate) struct Application {
     pub(crate) closing: CancellationToken,
     /// Conversations that outlive their request: WebSockets.
     pub(crate) conversations: TaskTracker,
-    /// Where WebSockets are served that only emit.
+    /// Where connections are served that only emit, and little.
     pub(crate) lane: Lane,
     pub(crate) counts: Counts,
     pub(crate) started: Instant,
@@ -80,7 +80,7 @@ pub(crate) struct Counts {
     pub(crate) connections: Gauge,
     /// WebSockets open now.
     pub(crate) websockets: Gauge,
-    /// WebSockets in the lane now.
+    /// Connections in the lane now.
     pub(crate) lane: Gauge,
     /// SSE streams open now.
     pub(crate) streams: Gauge,

@@ -19,6 +19,7 @@ pub mod fuzzing;
 mod gate;
 mod health;
 mod inflate;
+mod lane;
 mod login;
 mod metrics;
 mod openapi;

@@ -135,12 +135,12 @@ fn text(hub: &Counters, server: &Counts, uptime_s: u64) -> String {
     out.head(
         "kymo_open",
         "gauge",
-        "Connections and long conversations that are open; websocket_lane: of the WebSockets, those that only emit.",
+        "Connections and long conversations that are open; lane: those of them that only emit, and little.",
     );
     let open = [
         ("connection", &server.connections),
         ("websocket", &server.websockets),
-        ("websocket_lane", &server.lane),
+        ("lane", &server.lane),
         ("sse", &server.streams),
     ];
     for (kind, gauge) in open {

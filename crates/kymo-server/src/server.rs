@@ -28,14 +28,12 @@ use crate::{
     app::{App, Application, Counts, Parts},
     auth::Auth,
     budget::Budget,
-    descriptors,
-    direct::{self, End},
+    descriptors, direct,
     error::{ApiError, answers},
     gate::{Entry, Gate},
+    lane::Lane,
     routes,
     settings::ServerSettings,
-    socket::Patient,
-    ws::Lane,
 };
 
 /// How long the head of a request may take, also on a connection that is kept alive.
@@ -213,15 +211,14 @@ async fn serve_connection(stream: TcpStream, app: App, router: Router) {
         debug!(%error, "a connection ended before it began");
         return;
     }
+    // Boxed, so that a connection of another kind gives its memory back.
+    let stream = match Box::pin(direct::serve(stream, HEAD_WITHIN, app.clone())).await {
+        Ok(Some(stream)) => stream,
+        Ok(None) => return,
+        Err(error) => return debug!(%error, "a connection ended early"),
+    };
     // Asked only when it was woken: what all connections wait for together is touched once by each.
     let mut closing = FuturesUnordered::from_iter([app.closing.clone().cancelled_owned()]);
-    let mut stream = Patient::new(stream);
-    // Boxed, so that a connection of another kind gives its memory back.
-    match Box::pin(direct::serve(&mut stream, &mut closing, HEAD_WITHIN, &app)).await {
-        Ok(End::Other(read)) => stream.put_back(read),
-        Ok(End::Closed) => return,
-        Err(error) => return debug!(%error, "a connection ended early"),
-    }
     let service = service_fn(move |request| answer(app.clone(), router.clone(), request));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())

@@ -6,8 +6,9 @@
 
 use std::{
     collections::BTreeMap,
+    future::poll_fn,
     sync::Arc,
-    task::Waker,
+    task::{Poll, Waker},
     time::{Duration, Instant},
 };
 
@@ -37,11 +38,14 @@ pub struct Combiner {
     pace: Mutex<Pace>,
 }
 
+/// Where the events of a round are, or why they are nowhere.
+type Outcome = Result<Appended, PublishError>;
+
 /// Rounds that the ledger has answered and whose clients were not told yet, and who is woken when there is something
 /// to do.
 #[derive(Default)]
 struct Settled {
-    rounds: Mutex<Vec<(Arc<Answer>, Result<Appended, PublishError>)>>,
+    rounds: Mutex<Vec<(Arc<Answer>, Outcome)>>,
     work: Notify,
 }
 
@@ -71,7 +75,7 @@ struct Round {
 struct Answer(Mutex<State>);
 
 struct State {
-    result: Option<Result<Appended, PublishError>>,
+    result: Option<Outcome>,
     waiting: Vec<Waker>,
 }
 
@@ -104,7 +108,7 @@ impl Combiner {
         };
         Self {
             round: Mutex::new(Round {
-                intake: Intake::new(Arc::clone(&hub), nobody.into(), "ws"),
+                intake: Intake::new(Arc::clone(&hub), nobody.into(), "lane"),
                 answer: Arc::default(),
             }),
             settled: Arc::default(),
@@ -202,13 +206,14 @@ impl Combiner {
         if !here || self.pace.lock().is_slow(begun) {
             return ledger.append(batch, done);
         }
-        ledger.append_here(batch, done);
-        self.pace.lock().took(begun, Instant::now());
+        if ledger.append_here(batch, done) {
+            self.pace.lock().took(begun, Instant::now());
+        }
     }
 }
 
 impl Settled {
-    fn put(&self, answer: Arc<Answer>, result: Result<Appended, PublishError>) {
+    fn put(&self, answer: Arc<Answer>, result: Outcome) {
         self.rounds.lock().push((answer, result));
         self.work.notify_one();
     }
@@ -258,7 +263,7 @@ impl Answer {
         }
     }
 
-    fn give(&self, result: Result<Appended, PublishError>) {
+    fn give(&self, result: Outcome) {
         let mut state = self.0.lock();
         state.result = Some(result);
         let waiting = std::mem::take(&mut state.waiting);
@@ -286,6 +291,11 @@ impl Ticket {
         };
         let result = state.result.as_ref()?;
         Some(result.as_ref().map(stored).map_err(Clone::clone))
+    }
+
+    /// The answer. Only for the task whose waker was given.
+    pub async fn settled(&self) -> Result<Receipt, PublishError> {
+        poll_fn(|_| self.receipt().map_or(Poll::Pending, Poll::Ready)).await
     }
 
     /// Whether [`Ticket::receipt`] has something.

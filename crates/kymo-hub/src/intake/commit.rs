@@ -27,11 +27,8 @@ impl Intake {
         if !self.principal.may(Scope::Emit) {
             return Err(PublishError::NotAllowed);
         }
-        // Boxed, since most events have no id, and every future here is as large as what it may hold.
-        let repeats = match self.with_id {
-            0 => Repeats::default(),
-            _ => Box::pin(self.find_repeats()).await,
-        };
+        self.look_up_ids().await;
+        let repeats = self.found.take().unwrap_or_default();
         let reused = repeats.reused;
         let result = self.append(repeats).await;
         match &result {
@@ -42,6 +39,15 @@ impl Intake {
             Err(error) => tracing::debug!(door = self.door, %error, "a batch was not taken"),
         }
         result
+    }
+
+    /// Finds out which events are stored already, where any has an id. Afterwards the first poll of [`Intake::commit`]
+    /// hands the batch to the ledger: who awaits this before committing keeps one batch in front of the next.
+    pub async fn look_up_ids(&mut self) {
+        if self.with_id > 0 && self.found.is_none() {
+            // Boxed, since most events have no id, and every future here is as large as what it may hold.
+            self.found = Some(Box::pin(self.find_repeats()).await);
+        }
     }
 
     async fn find_repeats(&mut self) -> Repeats {

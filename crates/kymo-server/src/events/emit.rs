@@ -1,5 +1,5 @@
 //! `POST /api/v1/events`: a body becomes records, records become a batch, and the answer comes when it is on disk.
-use std::{ops::Deref, sync::Arc};
+use std::{future::poll_fn, ops::Deref, sync::Arc, task::Poll};
 
 use axum::{
     body::Body as HttpBody,
@@ -8,7 +8,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use kymo_event::{Limits, RecordFormat, Records, Refusal, dialects::Dialect, dialects::cloudevents};
-use kymo_hub::{Intake, Receipt, Scope};
+use kymo_hub::{Combiner, Intake, Receipt, Scope, Ticket};
 use tokio::runtime::{Handle, RuntimeFlavor};
 
 use super::form::Form;
@@ -99,6 +99,21 @@ impl Asked {
         // Bodies are large and commits take a while: others can use the memory meanwhile.
         drop((body, turn));
         Ok(intake.commit().await?)
+    }
+
+    /// Joins the records of a body with those of others, if that is possible.
+    pub(crate) async fn join(&self, app: &App, combiner: &Combiner, body: &[u8]) -> Option<Ticket> {
+        let limits = &app.hub().settings().limits;
+        let Form::Records(format, certain) = self.form else {
+            return None;
+        };
+        let mut records = Some(cut(body, format, limits).ok()?);
+        let dialect = self.dialect.or(certain);
+        poll_fn(|cx| {
+            let records = records.take().into_iter().flatten();
+            Poll::Ready(combiner.take(&self.caller.principal, records, dialect, cx.waker()))
+        })
+        .await
     }
 }
 

@@ -72,7 +72,7 @@ impl Inbox {
         (self.buf.capacity() + fragments).saturating_sub(KEPT_MAX)
     }
 
-    /// Bytes of the message that is not whole yet.
+    /// Bytes that were not handed out: of the message that is not whole yet, and of those behind it.
     pub(crate) fn unread(&self) -> usize {
         self.buf.len() - self.start + self.fragments.as_ref().map_or(0, Vec::len)
     }

@@ -10,7 +10,6 @@ pub(crate) mod frame;
 pub(crate) mod fuzzing;
 mod handshake;
 mod inbox;
-mod lane;
 mod liveness;
 pub(crate) mod ops;
 mod outbox;
@@ -18,7 +17,7 @@ mod replies;
 mod session;
 mod talk;
 
-pub(crate) use lane::Lane;
+use std::io;
 
 use axum::{
     body::Body,
@@ -26,7 +25,6 @@ use axum::{
     http::{Request, header},
     response::Response,
 };
-use futures_util::future::BoxFuture;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
@@ -53,11 +51,11 @@ pub(crate) async fn upgrade(
     }
     let upgraded = hyper::upgrade::on(&mut request);
     let talk = Talk::new(app.clone(), caller);
-    app.conversations.spawn(converse(app.clone(), upgraded, talk));
+    app.conversations.spawn(converse(upgraded, talk));
     Ok(response)
 }
 
-async fn converse(app: App, upgraded: OnUpgrade, talk: Talk) {
+async fn converse(upgraded: OnUpgrade, talk: Talk) {
     let upgraded = match upgraded.await {
         Ok(upgraded) => upgraded,
         Err(error) => return debug!(%error, "a connection ended during its handshake"),
@@ -66,14 +64,22 @@ async fn converse(app: App, upgraded: OnUpgrade, talk: Talk) {
         .downcast::<TokioIo<Patient<TcpStream>>>()
         .expect("the accept loop serves this type alone");
     let stream = parts.io.into_inner().into_inner();
-    serve(app, Session::new(stream, &parts.read_buf, talk)).await;
+    let session = Session::new(stream, &parts.read_buf, talk);
+    if let Err(error) = serve(session).await {
+        debug!(%error, "a connection ended between two event loops");
+    }
 }
 
-/// Serves a session until it ends, or on another event loop once that serves it better.
-fn serve(app: App, session: Session<TcpStream>) -> BoxFuture<'static, ()> {
-    Box::pin(async move {
-        if let Some((session, place)) = session.run().await {
-            app.lane.hand_over(app.clone(), session, &place);
-        }
-    })
+/// Serves a session to its end: here, and in the lane as long as it only emits.
+async fn serve(mut session: Session<TcpStream>) -> io::Result<()> {
+    loop {
+        let Some((emitter, Some(seat))) = session.run().await else {
+            return Ok(());
+        };
+        let stay = seat.serve(async { io::Result::Ok(emitter.adopted()?.run().await) });
+        let Some((reader, _)) = stay.await.transpose()?.flatten() else {
+            return Ok(());
+        };
+        session = reader.adopted()?;
+    }
 }

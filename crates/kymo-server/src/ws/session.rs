@@ -22,13 +22,17 @@ use tokio::{
 use super::{
     close::Fault,
     frame::Opcode,
-    inbox::Inbox,
+    inbox::{Inbox, Incoming},
     liveness::Liveness,
     outbox::Outbox,
     replies,
-    talk::{End, Happening, Joined, Place, Talk, Ticks},
+    talk::{End, Happening, Joined, Talk, Ticks},
 };
-use crate::{budget::Claim, error::ApiError};
+use crate::{
+    budget::Claim,
+    error::ApiError,
+    lane::{self, Seat},
+};
 
 /// How long the last words may take.
 const GOODBYE_WITHIN: Duration = Duration::from_secs(1);
@@ -41,6 +45,9 @@ const LAST_BYTES: usize = 1 << 20;
 /// A message that is longer is nothing for the lane, in bytes.
 const LANE_MESSAGE_MAX: usize = 64 << 10;
 
+/// What is read of a socket before others have a turn, in bytes.
+const IN_A_ROW_MAX: usize = 64 << 10;
+
 /// One WebSocket.
 pub(crate) struct Session<S> {
     socket: S,
@@ -49,6 +56,8 @@ pub(crate) struct Session<S> {
     large: Claim,
     talk: Talk,
     liveness: Liveness,
+    /// Bytes since others had a turn.
+    in_a_row: usize,
 }
 
 /// What a turn of the wheel waited for.
@@ -64,8 +73,8 @@ enum Turn {
 enum Left {
     /// For good.
     Ended(End),
-    /// It goes on elsewhere.
-    For(Place),
+    /// For the lane, or if there is no seat, from there.
+    For(Option<Seat>),
 }
 
 impl std::convert::From<End> for Left {
@@ -83,18 +92,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             large: talk.claim(),
             talk,
             liveness: Liveness::new(Instant::now()),
+            in_a_row: 0,
         }
     }
 
-    /// Talks until one side ends it, then says goodbye; or until it is better served elsewhere, and where.
-    pub(crate) async fn run(mut self) -> Option<(Self, Place)> {
+    /// Talks until one side ends it, then says goodbye; or until it is better served in the
+    /// lane (then with its seat there), or no longer.
+    pub(crate) async fn run(mut self) -> Option<(Self, Option<Seat>)> {
         let left = loop {
             if let Err(left) = self.turn().await {
                 break left;
             }
         };
         match left {
-            Left::For(place) => return Some((self, place)),
+            Left::For(seat) => return Some((self, seat)),
             Left::Ended(end) => self.end(end).await,
         }
         None
@@ -112,28 +123,33 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     }
 
     async fn turn(&mut self) -> Result<(), Left> {
-        self.hear().await?;
-        if self.inbox.unread() > LANE_MESSAGE_MAX {
+        let heard_all = self.hear().await?;
+        if heard_all && self.inbox.unread() > LANE_MESSAGE_MAX {
             self.talk.leave_for_good();
-        }
-        if let Some(place) = self.talk.moves() {
-            return Err(Left::For(place));
         }
         self.inbox.settle();
         let room = self.large.set(self.inbox.excess());
         room.map_err(|_| End::Fault(Fault::BUSY))?;
         let ticks = self.talk.catch_up()?;
         self.look_after(ticks)?;
+        if self.talk.may_leave() {
+            return Err(Left::For(self.talk.leave()));
+        }
         self.talk.feeds.pull(&mut self.talk.outbox)?;
         let wrote = self.write_at_once().await.map_err(|_| End::Gone)?;
         if wrote && !self.talk.feeds.is_empty() {
             // There is room again for what they have.
             return Ok(());
         }
+        if !heard_all && self.talk.wants_messages() {
+            // What kept us from hearing is over, and no byte need come for what has come.
+            return Ok(());
+        }
         match self.wait().await.map_err(|_| End::Gone)? {
             Turn::Read(0) => Err(End::Gone.into()),
-            Turn::Read(_) => {
+            Turn::Read(bytes) => {
                 self.liveness.heard(Instant::now());
+                self.let_others(bytes).await;
                 Ok(())
             }
             Turn::Wrote | Turn::Settled => Ok(()),
@@ -148,15 +164,28 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         }
     }
 
-    async fn hear(&mut self) -> Result<(), End> {
-        while self.talk.wants_messages() && !self.talk.is_leaving() {
+    /// Does what was asked, as far as there is room for answers; whether that was all.
+    async fn hear(&mut self) -> Result<bool, End> {
+        if let Some(text) = self.talk.postponed() {
+            self.talk.hear(Incoming::Text(&text)).await?;
+        }
+        while self.talk.wants_messages() {
             self.inbox.limit(self.talk.message_max());
             match self.inbox.next().map_err(End::Fault)? {
                 Some(incoming) => self.talk.hear(incoming).await?,
-                None => return Ok(()),
+                None => return Ok(true),
             }
         }
-        Ok(())
+        Ok(false)
+    }
+
+    /// Gives others their turn every now and then, however much there is to read.
+    async fn let_others(&mut self, bytes: usize) {
+        self.in_a_row += bytes;
+        if self.in_a_row >= IN_A_ROW_MAX {
+            self.in_a_row = 0;
+            tokio::task::yield_now().await;
+        }
     }
 
     fn look_after(&mut self, ticks: Ticks) -> Result<(), End> {
@@ -265,22 +294,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
 }
 
 impl Session<TcpStream> {
-    /// Lets the event loop that calls this watch the socket from now on.
-    pub(crate) fn moved(self) -> io::Result<Self> {
-        let Self {
-            socket,
-            inbox,
-            large,
-            talk,
-            liveness,
-        } = self;
-        Ok(Self {
-            socket: TcpStream::from_std(socket.into_std()?)?,
-            inbox,
-            large,
-            talk,
-            liveness,
-        })
+    /// The same for the event loop that calls this.
+    pub(crate) fn adopted(self) -> io::Result<Self> {
+        let socket = lane::adopt(self.socket)?;
+        Ok(Self { socket, ..self })
     }
 }
 

@@ -5,7 +5,7 @@ use std::{
     collections::VecDeque,
     future::{Future, poll_fn},
     sync::Arc,
-    task::{Poll, ready},
+    task::{Context, Poll, ready},
     time::Duration,
 };
 
@@ -29,6 +29,7 @@ use crate::{
     encoders::Frames,
     error::ApiError,
     events::{admit, unhurried},
+    lane::{LITTLE_BYTES, Seat},
     spread,
 };
 
@@ -42,8 +43,8 @@ const IN_FLIGHT_BYTES_MAX: usize = 32 << 20;
 const ANSWERS_MAX: usize = 256 << 10;
 /// Messages of a peer that is not known yet.
 const STRANGER_MESSAGE_MAX: usize = 4 << 10;
-/// Emits up to this size are joined with those of others, in the lane.
-const LONE_MAX: usize = 16 << 10;
+/// Emits in the lane that could not be joined with those of others, until it is left.
+const APART_MAX: u32 = 8;
 /// What the keys around `events` may take.
 const ENVELOPE_MAX: usize = 64 << 10;
 
@@ -89,15 +90,6 @@ pub(crate) struct Joined {
     ticket: Ticket,
 }
 
-/// Where a conversation is held.
-#[derive(Clone)]
-pub(crate) enum Place {
-    /// The program's runtime, with all its cores.
-    Runtime,
-    /// The lane of those who only emit, and little at a time.
-    Lane(Arc<Combiner>),
-}
-
 /// One side of one conversation.
 pub(crate) struct Talk {
     app: App,
@@ -110,11 +102,20 @@ pub(crate) struct Talk {
     pub(crate) joined: VecDeque<Joined>,
     in_flight: usize,
     in_flight_bytes: usize,
-    place: Place,
-    // Where it should go on, as soon as nothing is joined any more.
-    better: Option<Place>,
+    // There while it is served in the lane.
+    combiner: Option<Arc<Combiner>>,
+    // In the lane, where it goes next.
+    seat: Option<Seat>,
+    // It leaves the lane, as soon as nothing is joined any more.
+    leaves: bool,
+    // What is to be heard again outside of the lane.
+    postponed: Option<Box<str>>,
     // It is no lone emitter, and stays with the runtime.
     stays: bool,
+    // Emits that could not be joined with others.
+    apart: u32,
+    // Callers whose end it waits for.
+    watched: Vec<Arc<Caller>>,
     // Whether it emitted anything since the last tick.
     emits: bool,
     _open: Open,
@@ -131,9 +132,13 @@ impl Talk {
             joined: VecDeque::new(),
             in_flight: 0,
             in_flight_bytes: 0,
-            place: Place::Runtime,
-            better: None,
+            combiner: None,
+            seat: None,
+            leaves: false,
+            postponed: None,
             stays: false,
+            apart: 0,
+            watched: Vec::new(),
             emits: false,
             app,
         };
@@ -159,9 +164,11 @@ impl Talk {
         }
     }
 
-    /// Whether more messages should be read: not while too many emits wait for the disk, or answers for the peer.
+    /// Whether more messages should be read: not while too many emits wait for the disk, or answers for the peer, or it is
+    /// about to go elsewhere.
     pub(crate) const fn wants_messages(&self) -> bool {
-        self.in_flight < IN_FLIGHT_MAX
+        !self.is_leaving()
+            && self.in_flight < IN_FLIGHT_MAX
             && self.in_flight_bytes < IN_FLIGHT_BYTES_MAX
             && self.outbox.own_bytes() < ANSWERS_MAX
     }
@@ -201,6 +208,12 @@ impl Talk {
                 Ok(())
             }
             Op::Emit(emit) => self.emit(reference, emit, text).await,
+            Op::Subscribe(_) if self.combiner.is_some() => {
+                // Nobody reads in the lane.
+                self.postponed = Some(text.into());
+                self.leave_for_good();
+                Ok(())
+            }
             Op::Subscribe(subscribe) => self.subscribe(*subscribe).await,
             Op::Unsubscribe { sub } => self.unsubscribe(&sub),
         };
@@ -224,7 +237,10 @@ impl Talk {
     }
 
     fn welcome(&mut self, caller: Arc<Caller>) {
-        self.expect(caller.revoked.clone().cancelled_owned(), Happening::Revoked);
+        if !self.watched.iter().any(|watched| Arc::ptr_eq(watched, &caller)) {
+            self.expect(caller.revoked.clone().cancelled_owned(), Happening::Revoked);
+            self.watched.push(Arc::clone(&caller));
+        }
         self.caller = Some(caller);
         let ledger = self.app.hub().ledger();
         self.outbox
@@ -248,6 +264,7 @@ impl Talk {
         };
         let mut intake = self.app.hub().intake(Arc::clone(&self.caller()?.principal), "ws");
         admit(&mut intake, emit.records, bytes, emit.dialect).await;
+        intake.look_up_ids().await;
         let reference = reference.map(Box::from);
         self.in_flight += 1;
         self.in_flight_bytes += bytes;
@@ -260,7 +277,8 @@ impl Talk {
             }))
         });
         // Handed over before the next message is heard, so that they stay in order.
-        match poll_fn(|cx| Poll::Ready(answer.as_mut().poll(cx))).await {
+        let first = poll_fn(|cx| Poll::Ready(answer.as_mut().poll(cx)));
+        match tokio::task::unconstrained(first).await {
             Poll::Ready(Happening::Answered(answer)) => self.answered(*answer),
             _ => self.happenings.push(answer),
         }
@@ -269,11 +287,11 @@ impl Talk {
 
     /// Joins an emit with those of others where that is possible, or gives it back.
     async fn join<'m>(&mut self, reference: Option<&str>, emit: Emit<'m>, text: &'m str) -> Option<Emit<'m>> {
-        let (Place::Lane(combiner), Some(caller)) = (&self.place, &self.caller) else {
+        let (Some(combiner), Some(caller)) = (&self.combiner, &self.caller) else {
             return Some(emit);
         };
-        if emit.bytes > LONE_MAX {
-            combiner.flush();
+        if emit.bytes > LITTLE_BYTES {
+            self.keep_apart(APART_MAX);
             return Some(emit);
         }
         let bytes = emit.bytes;
@@ -283,8 +301,7 @@ impl Talk {
             Poll::Ready(combiner.take(&caller.principal, records, dialect, cx.waker()))
         });
         let Some(ticket) = ticket.await else {
-            // What this client said before stays before.
-            combiner.flush();
+            self.keep_apart(1);
             // The records are gone; whoever says what is wrong with them reads them again.
             let message = Message::read(text, &self.app.hub().settings().limits).0;
             let Ok(Op::Emit(emit)) = message.op() else {
@@ -302,41 +319,58 @@ impl Talk {
         None
     }
 
+    /// An emit goes its own way, behind what this client said before. Who does that often has no use for the lane.
+    fn keep_apart(&mut self, weight: u32) {
+        if let Some(combiner) = self.combiner.as_ref().filter(|_| !self.joined.is_empty()) {
+            combiner.flush();
+        }
+        self.apart += weight;
+        if self.apart >= APART_MAX {
+            self.leave_for_good();
+        }
+    }
+
+    /// What is to be heard first here, outside of the lane.
+    pub(crate) fn postponed(&mut self) -> Option<Box<str>> {
+        self.postponed.take_if(|_| self.combiner.is_none())
+    }
+
     /// Who emits little and reads nothing is served best in the lane.
     fn choose_place(&mut self, bytes: usize) {
         self.emits = true;
-        if bytes <= LONE_MAX && !self.stays && matches!(self.place, Place::Runtime) {
-            let seat = self.app.lane.seat(&self.app);
-            self.better = seat.map(Place::Lane);
+        if bytes <= LITTLE_BYTES && !self.stays && self.combiner.is_none() {
+            self.seat = self.app.lane.seat(&self.app);
         }
     }
 
     /// Stays with the runtime from now on.
     pub(crate) fn leave_for_good(&mut self) {
         self.stays = true;
-        self.leave_lane();
+        self.leaves = self.combiner.is_some();
     }
 
-    fn leave_lane(&mut self) {
-        self.better = matches!(self.place, Place::Lane(_)).then_some(Place::Runtime);
-    }
-
-    /// Whether it goes elsewhere; then nothing more is heard here.
+    /// Whether it is going elsewhere; then nothing more is heard here.
     pub(crate) const fn is_leaving(&self) -> bool {
-        self.better.is_some()
+        self.seat.is_some() || self.leaves
     }
 
-    /// Where to go on, once it can.
-    pub(crate) fn moves(&mut self) -> Option<Place> {
-        let better = self.better.take_if(|_| self.joined.is_empty())?;
-        self.place = better.clone();
-        Some(better)
+    /// Whether nothing keeps it here any more.
+    pub(crate) fn may_leave(&self) -> bool {
+        self.is_leaving() && self.joined.is_empty()
+    }
+
+    /// Goes: to its seat in the lane, or if it has none, from there.
+    pub(crate) fn leave(&mut self) -> Option<Seat> {
+        let seat = self.seat.take();
+        self.combiner = seat.as_ref().map(|seat| Arc::clone(&seat.combiner));
+        self.leaves = false;
+        seat
     }
 
     async fn subscribe(&mut self, subscribe: Subscribe) -> Result<(), ApiError> {
         let caller = Arc::clone(self.caller()?);
         caller.needs(Scope::Read)?;
-        self.leave_for_good();
+        self.stays = true;
         let sub = subscribe.sub;
         self.feeds.check(&sub)?;
         let hub = self.app.hub();
@@ -388,7 +422,7 @@ impl Talk {
                 self.tick_later();
                 // The seats in the lane are for those who have something to say.
                 if !std::mem::take(&mut self.emits) {
-                    self.leave_lane();
+                    self.leaves = self.combiner.is_some();
                 }
                 return Ok(Ticks(1));
             }
@@ -445,7 +479,8 @@ impl Talk {
             // Rounds wake this task by themselves.
             let next = poll_fn(|cx| match self.joined.front() {
                 Some(joined) if joined.ticket.is_settled() => Poll::Ready(None),
-                _ => Poll::Ready(ready!(self.happenings.poll_next_unpin(cx))),
+                // An empty list has no more to say than a silent one.
+                _ => Poll::Ready(Some(ready!(poll_next(&mut self.happenings, cx)))),
             });
             if let Some(Happening::Answered(answer)) = next.await {
                 self.answered(*answer);
@@ -469,6 +504,17 @@ impl Joined {
     /// Whether there is an answer.
     pub(crate) fn is_settled(&self) -> bool {
         self.ticket.is_settled()
+    }
+}
+
+/// The next happening; for ever nothing if there is none to come.
+fn poll_next(
+    happenings: &mut FuturesUnordered<BoxFuture<'static, Happening>>,
+    cx: &mut Context<'_>,
+) -> Poll<Happening> {
+    match ready!(happenings.poll_next_unpin(cx)) {
+        Some(happening) => Poll::Ready(happening),
+        None => Poll::Pending,
     }
 }
 

@@ -1,20 +1,30 @@
 //! Those who only emit are served by an event loop of their own: nobody notices but by the clock.
 use std::time::Duration;
 
+use futures_util::SinkExt;
 use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
 
 use crate::support::{
     PATIENCE,
+    http::{self, Answer},
     server::{Running, data_of},
+    soon,
     ws::Ws,
 };
 
-/// How many WebSockets are in the lane.
+/// How often a server asks whether a silent client is there.
+const PING_EVERY: Duration = Duration::from_secs(20);
+
+/// How many connections are in the lane.
 async fn seated(server: &Running) -> u64 {
     let metrics = server.get("/metrics").await.text();
     let line = metrics
         .lines()
-        .find_map(|line| line.strip_prefix("kymo_open{kind=\"websocket_lane\"} "));
+        .find_map(|line| line.strip_prefix("kymo_open{kind=\"lane\"} "));
     line.expect("the lane is counted").parse().expect("a number")
 }
 
@@ -201,5 +211,254 @@ async fn a_server_that_ends_answers_what_was_joined() {
     );
     let expected: Vec<_> = (0..stored.len()).map(|number| number.to_string()).collect();
     assert_eq!(stored, expected);
+    server.end().await;
+}
+
+/// Sends emits in one go, and waits for all their answers: less long than until the next ping, which would wake a socket
+/// that fell asleep beside what it was sent.
+async fn all_at_once(client: &mut Ws, emits: impl Iterator<Item = (usize, Value)>) {
+    let mut sent = 0;
+    for (reference, events) in emits {
+        let message = json!({"op":"emit","ref":reference,"events":events}).to_string();
+        client.stream.feed(message.into()).await.expect("it is taken");
+        sent += 1;
+    }
+    client.stream.flush().await.expect("it is sent");
+    let answers = async {
+        for _ in 0..sent {
+            assert_eq!(client.op("ack").await["accepted"], 1);
+        }
+    };
+    let in_time = tokio::time::timeout(PING_EVERY / 2, answers).await;
+    in_time.expect("a socket sleeps beside what it was sent");
+}
+
+#[tokio::test]
+async fn what_comes_at_once_is_answered_to_its_end() {
+    let server = Running::start().await;
+    for _ in 0..4 {
+        let mut client = Ws::connect(&server).await;
+        emit_and_wait(&mut client, 0).await;
+        all_at_once(
+            &mut client,
+            (1..=600).map(|number| (number, json!([{"type":"a"}]))),
+        )
+        .await;
+    }
+    server.end().await;
+}
+
+#[tokio::test]
+async fn a_large_message_behind_a_small_one_is_answered_too() {
+    let server = Running::start().await;
+    for size in [20_000, 70_000, 150_000, 400_000] {
+        let mut client = Ws::connect(&server).await;
+        emit_and_wait(&mut client, 0).await;
+        let large = json!([{"type":"a.b","ext":{"note":"x".repeat(size)}}]);
+        let emits = [
+            (1, json!([{"type":"a.b"}])),
+            (2, large),
+            (3, json!([{"type":"a.b"}])),
+        ];
+        all_at_once(&mut client, emits.into_iter()).await;
+    }
+    server.end().await;
+}
+
+#[tokio::test]
+async fn a_refused_subscription_does_not_silence_what_follows() {
+    let server = Running::start().await;
+    let emitter = server.make_token("lone", &["emit"], &[]).await;
+    let mut client = Ws::connect_as(&server, &emitter).await;
+    emit_and_wait(&mut client, 0).await;
+    until_seated(&server, 1).await;
+    emit(&mut client, 1, json!([{"type":"a.b","data":1}])).await;
+    client.send(&json!({"op":"subscribe","sub":"s"})).await;
+    emit(&mut client, 2, json!([{"type":"a.b","data":2}])).await;
+    assert_eq!(client.op("ack").await["ref"], 1);
+    assert_eq!(client.refusal().await["code"], "forbidden");
+    assert_eq!(client.op("ack").await["ref"], 2);
+    server.end().await;
+}
+
+#[tokio::test]
+async fn who_always_sends_ids_is_served_by_the_others() {
+    let server = Running::start().await;
+    let mut client = Ws::connect(&server).await;
+    for number in 0..30 {
+        emit(
+            &mut client,
+            number,
+            json!([{"type":"a.b","data":number,"id":format!("i{number}")}]),
+        )
+        .await;
+        assert_eq!(client.op("ack").await["accepted"], 1);
+    }
+    until_seated(&server, 0).await;
+    let mut poster = Poster::connect(&server).await;
+    for number in 30..60 {
+        let answer = poster
+            .post(&format!(r#"{{"type":"a.b","data":{number},"id":"i{number}"}}"#))
+            .await;
+        assert_eq!(answer.json()["accepted"], 1);
+    }
+    assert_eq!(seated(&server).await, 0);
+    server.end().await;
+}
+
+/// A connection that posts and is kept.
+struct Poster {
+    stream: TcpStream,
+    token: String,
+    addr: std::net::SocketAddr,
+    // What came and is no whole answer yet.
+    come: Vec<u8>,
+}
+
+impl Poster {
+    async fn connect(server: &Running) -> Self {
+        Self {
+            stream: TcpStream::connect(server.addr).await.expect("the server listens"),
+            token: server.token.clone(),
+            addr: server.addr,
+            come: Vec::new(),
+        }
+    }
+
+    /// The next answer, which says how long it is.
+    async fn answer(&mut self) -> Answer {
+        loop {
+            let head = self.come.windows(4).position(|four| four == b"\r\n\r\n");
+            let length = head.map(|head| {
+                let answer = http::parse(&self.come[..head + 4]);
+                let length = answer.header("content-length").expect("it says how long it is");
+                head + 4 + length.parse::<usize>().expect("a number")
+            });
+            if let Some(length) = length.filter(|length| *length <= self.come.len()) {
+                let rest = self.come.split_off(length);
+                return http::parse(&std::mem::replace(&mut self.come, rest));
+            }
+            let read = soon(self.stream.read_buf(&mut self.come)).await;
+            assert!(read.expect("it is read") > 0, "the connection ended");
+        }
+    }
+
+    fn request(&self, first: &str, body: &str) -> Vec<u8> {
+        let (addr, token, length) = (self.addr, &self.token, body.len());
+        format!("{first} HTTP/1.1\r\nhost: {addr}\r\nauthorization: Bearer {token}\r\ncontent-length: {length}\r\n\r\n{body}").into()
+    }
+
+    async fn send(&mut self, bytes: &[u8]) {
+        self.stream.write_all(bytes).await.expect("it is sent");
+    }
+
+    async fn post(&mut self, body: &str) -> Answer {
+        let request = self.request("POST /api/v1/events", body);
+        self.send(&request).await;
+        self.answer().await
+    }
+}
+
+fn event(number: usize) -> String {
+    format!(r#"{{"type":"a.b","data":{number}}}"#)
+}
+
+#[tokio::test]
+async fn who_posts_one_event_after_the_other_is_seated_and_each_post_is_answered() {
+    let server = Running::start().await;
+    let mut client = Poster::connect(&server).await;
+    for number in 1..=20 {
+        let answer = client.post(&event(number)).await;
+        let receipt = answer.json();
+        assert_eq!(answer.status, 200, "{receipt}");
+        assert_eq!(
+            (&receipt["accepted"], &receipt["first"]),
+            (&json!(1), &json!(number))
+        );
+    }
+    until_seated(&server, 1).await;
+    drop(client);
+    until_seated(&server, 0).await;
+    server.end().await;
+}
+
+#[tokio::test]
+async fn whatever_a_poster_sends_next_is_answered_on_the_same_connection() {
+    let server = Running::start().await;
+    let mut client = Poster::connect(&server).await;
+    for number in 1..=2 {
+        assert_eq!(client.post(&event(number)).await.status, 200);
+    }
+    until_seated(&server, 1).await;
+    // What the lane leaves to others stays there: ids, refusals.
+    let with_id = r#"{"type":"a.b","id":"1","data":3}"#;
+    assert_eq!(client.post(with_id).await.json()["accepted"], 1);
+    assert_eq!(
+        client.post(with_id).await.json()["duplicates"],
+        json!([{"index":0,"seq":3}])
+    );
+    assert_eq!(client.post("{}").await.rejected(), ["type_missing"]);
+    assert_eq!(client.post("{").await.rejected(), ["invalid_json"]);
+    // Two at once.
+    let two = [4, 5].map(|number| client.request("POST /api/v1/events", &event(number)));
+    client.send(&two.concat()).await;
+    for _ in 0..2 {
+        assert_eq!(client.answer().await.json()["accepted"], 1);
+    }
+    assert_eq!(seated(&server).await, 1);
+    // A large body, in two pieces, and then something that is no emit at all.
+    let large = format!(
+        r#"{{"type":"a.b","data":6,"ext":{{"note":"{}"}}}}"#,
+        "x".repeat(200_000)
+    );
+    let request = client.request("POST /api/v1/events", &large);
+    let (begin, rest) = request.split_at(100_000);
+    client.send(begin).await;
+    until_seated(&server, 0).await;
+    client.send(rest).await;
+    assert_eq!(client.answer().await.json()["accepted"], 1);
+    assert_eq!(client.post(&event(7)).await.json()["accepted"], 1);
+    let status = client.request("GET /api/v1/status", "");
+    client.send(&status).await;
+    assert_eq!(client.answer().await.status, 200);
+    assert_eq!(
+        seated(&server).await,
+        0,
+        "it sent much, and stays with the others"
+    );
+    let expected: Vec<_> = (1..=7).map(|number| number.to_string()).collect();
+    assert_eq!(data(&server).await, expected);
+    server.end().await;
+}
+
+#[tokio::test]
+async fn a_poster_in_the_lane_may_ask_for_something_else_at_once() {
+    let server = Running::start().await;
+    let mut client = Poster::connect(&server).await;
+    assert_eq!(client.post(&event(1)).await.status, 200);
+    until_seated(&server, 1).await;
+    let both = [
+        client.request("POST /api/v1/events", &event(2)),
+        client.request("GET /api/v1/status", ""),
+    ];
+    client.send(&both.concat()).await;
+    assert_eq!(client.answer().await.json()["first"], 2);
+    let status = client.answer().await;
+    assert_eq!((status.status, status.json()["head"].as_u64()), (200, Some(2)));
+    until_seated(&server, 0).await;
+    server.end().await;
+}
+
+#[tokio::test]
+async fn a_token_that_is_revoked_is_refused_in_the_lane_as_well() {
+    let server = Running::start().await;
+    let mut client = Poster::connect(&server).await;
+    client.token = server.make_token("lone", &["emit"], &[]).await;
+    assert_eq!(client.post(&event(1)).await.status, 200);
+    until_seated(&server, 1).await;
+    let revoked = server.ask("DELETE", "/api/v1/tokens/lone", &[], b"").await;
+    assert!(revoked.status < 300, "{}", revoked.text());
+    let refused = client.post(&event(2)).await;
+    assert_eq!((refused.status, refused.code().as_str()), (401, "unauthorized"));
     server.end().await;
 }

@@ -4,6 +4,7 @@
 //! between. It waits for the disk, so nobody who reads events is served here, nobody who sends much, and no more than
 //! [`SEATS`]; all others share the program's runtime. It begins with the first who needs it.
 use std::{
+    io,
     sync::{Arc, OnceLock},
     thread::JoinHandle,
 };
@@ -13,14 +14,19 @@ use tokio::{
     net::TcpStream,
     runtime::{Builder, Handle},
 };
-use tokio_util::sync::CancellationToken;
-use tracing::{debug, warn};
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
+use tracing::warn;
 
-use super::{serve, session::Session, talk::Place};
-use crate::app::{App, Application};
+use crate::app::{Application, Open};
 
-/// Sockets that it serves at most: more would be answered faster by all cores together.
+/// Connections that it serves at most: more would be answered faster by all cores together.
 const SEATS: u64 = 256;
+
+/// Records of one request that are little, in bytes.
+pub(crate) const LITTLE_BYTES: usize = 16 << 10;
+
+/// Tasks that have a turn before the sockets are asked, and the combiner: all of them.
+const TASKS_IN_A_ROW: u32 = 512;
 
 /// Threads of the lane for what blocks: looking up ids that were seen long ago.
 const BLOCKING: usize = 1;
@@ -33,17 +39,22 @@ pub(crate) struct Lane {
 }
 
 struct Running {
-    /// Where all others are served.
-    runtime: Handle,
-    /// The lane's own event loop.
     handle: Handle,
     combiner: Arc<Combiner>,
     thread: JoinHandle<()>,
 }
 
+/// A place in the lane.
+pub(crate) struct Seat {
+    /// Joins the events of all who are here.
+    pub(crate) combiner: Arc<Combiner>,
+    handle: Handle,
+    _open: Open,
+}
+
 impl Lane {
-    /// What joins the events of those who are served here; `None` if there is no room for a further one.
-    pub(crate) fn seat(&self, app: &Application) -> Option<Arc<Combiner>> {
+    /// A place for one more connection, if there is one.
+    pub(crate) fn seat(&self, app: &Application) -> Option<Seat> {
         if app.counts.lane.now() >= SEATS {
             return None;
         }
@@ -53,27 +64,11 @@ impl Lane {
                 .ok()
         });
         let running = running.as_ref().filter(|running| !running.thread.is_finished())?;
-        Some(Arc::clone(&running.combiner))
-    }
-
-    /// Goes on with a session on the event loop of `place`.
-    pub(crate) fn hand_over(&self, app: App, session: Session<TcpStream>, place: &Place) {
-        let Some(Some(running)) = self.running.get() else {
-            unreachable!("nobody goes anywhere before there is a lane");
-        };
-        let (handle, seated) = match place {
-            Place::Runtime => (&running.runtime, None),
-            Place::Lane(_) => (&running.handle, Some(app.counts.lane.enter())),
-        };
-        let conversations = app.conversations.clone();
-        let served = async move {
-            let _seated = seated;
-            match session.moved() {
-                Ok(session) => serve(app, session).await,
-                Err(error) => debug!(%error, "a connection ended on its way to another event loop"),
-            }
-        };
-        conversations.spawn_on(served, handle);
+        Some(Seat {
+            combiner: Arc::clone(&running.combiner),
+            handle: running.handle.clone(),
+            _open: app.counts.lane.enter(),
+        })
     }
 
     /// Ends the thread, once nobody is served here.
@@ -89,8 +84,9 @@ impl Drop for Lane {
 }
 
 impl Running {
-    fn begin(hub: &Hub, ends: CancellationToken) -> std::io::Result<Self> {
+    fn begin(hub: &Hub, ends: CancellationToken) -> io::Result<Self> {
         let runtime = Builder::new_current_thread()
+            .event_interval(TASKS_IN_A_ROW)
             .max_blocking_threads(BLOCKING)
             .enable_all()
             .build()?;
@@ -102,10 +98,25 @@ impl Running {
         };
         let thread = std::thread::Builder::new().name("kymo-lane".into()).spawn(work)?;
         Ok(Self {
-            runtime: Handle::current(),
             handle,
             combiner,
             thread,
         })
     }
+}
+
+impl Seat {
+    /// Does `work` in the lane, while who calls waits; `None` if the lane came to an end or the work panicked. Work that
+    /// is no longer waited for ends.
+    pub(crate) async fn serve<T: Send + 'static>(
+        self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> Option<T> {
+        AbortOnDropHandle::new(self.handle.spawn(work)).await.ok()
+    }
+}
+
+/// Lets the event loop that calls this watch a connection from now on.
+pub(crate) fn adopt(stream: TcpStream) -> io::Result<TcpStream> {
+    TcpStream::from_std(stream.into_std()?)
 }
