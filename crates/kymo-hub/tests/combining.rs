@@ -69,6 +69,23 @@ async fn each_client_is_told_the_seqs_of_its_own_events() {
 }
 
 #[tokio::test]
+async fn a_full_round_makes_room_for_the_next() {
+    let hub = TempHub::new();
+    let combiner = Combiner::new(&hub.hub);
+    let body = format!(r#"{{"type":"a.b","data":"{}"}}"#, "x".repeat(8_000));
+    let tickets: Vec<_> = (0..300).map(|_| take(&combiner, &body).expect("plain")).collect();
+    settled(&combiner, &tickets[299]).await.expect("stored");
+    let firsts = tickets.iter().map(|ticket| {
+        let receipt = ticket.receipt().expect("settled too").expect("stored");
+        receipt.first.map(|seq| seq.get())
+    });
+    assert_eq!(
+        firsts.collect::<Vec<_>>(),
+        (1..=300).map(Some).collect::<Vec<_>>()
+    );
+}
+
+#[tokio::test]
 async fn what_is_not_plain_is_left_to_others_and_leaves_nothing_behind() {
     let hub = TempHub::new();
     let combiner = Combiner::new(&hub.hub);

@@ -45,10 +45,11 @@ impl Deref for Body {
     }
 }
 
-/// What is still read of a body that was refused, and for how long: a client that is still sending would not see the
-/// answer if the connection were closed under it.
-const DISCARD_MAX: usize = 64 << 20;
-const DISCARD_WITHIN: Duration = Duration::from_secs(5);
+/// What is still read of a body that was refused: a client that is still sending would not see the answer if the
+/// connection were closed under it.
+pub(crate) const DISCARD_MAX: usize = 64 << 20;
+/// And for how long.
+pub(crate) const DISCARD_WITHIN: Duration = Duration::from_secs(5);
 
 /// Reads the rest of a refused body and forgets it.
 pub(crate) async fn discard(body: &mut HttpBody) {

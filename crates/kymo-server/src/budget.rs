@@ -97,14 +97,6 @@ impl Budget {
             budget: self.clone(),
         }
     }
-
-    /// An empty buffer with room for `bytes`, which are counted at once.
-    pub(crate) fn hold_all(&self, bytes: usize) -> Result<Held, ApiError> {
-        let mut held = self.hold();
-        held.count(bytes)?;
-        held.reserve(bytes);
-        Ok(held)
-    }
 }
 
 /// Bytes that count against a [`Budget`] until dropped.
@@ -130,12 +122,7 @@ impl Held {
         Ok(())
     }
 
-    /// Appends what was counted before.
-    pub(crate) fn fill(&mut self, bytes: &[u8]) {
-        self.bytes.extend_from_slice(bytes);
-    }
-
-    /// The same with what comes, up to `max` in all: how much came.
+    /// Appends what comes, up to `max` in all: how much came. To be counted afterwards.
     pub(crate) async fn fill_from(
         &mut self,
         stream: &mut (impl AsyncRead + Unpin),
@@ -145,7 +132,8 @@ impl Held {
         stream.read_buf(&mut (&mut self.bytes).limit(more)).await
     }
 
-    fn count(&mut self, more: usize) -> Result<(), ApiError> {
+    /// Counts bytes that came.
+    pub(crate) fn count(&mut self, more: usize) -> Result<(), ApiError> {
         self.counted += more;
         self.budget.count(more)
     }

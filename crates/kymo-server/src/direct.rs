@@ -18,31 +18,31 @@ use std::{
 };
 
 use futures_util::{FutureExt, Stream, stream::FuturesUnordered};
-use kymo_hub::Combiner;
+use kymo_hub::{Combiner, Receipt};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
-    time::{Instant, Sleep, sleep_until},
+    time::{Instant, Sleep, sleep_until, timeout},
 };
 
 use crate::{
     app::App,
-    body::{PIECE_WITHIN, WHOLE_WITHIN, ended_early, too_slow},
+    body::{DISCARD_MAX, DISCARD_WITHIN, PIECE_WITHIN, WHOLE_WITHIN, ended_early, too_slow},
     budget::Held,
     error::ApiError,
     events::Asked,
     lane::{self, LITTLE_BYTES, Seat},
-    socket::Patient,
+    socket::{Patient, poll_landed},
 };
 use answer::Answers;
 use head::{Extent, Head};
 
-/// What is read at once while nothing is known of a request: an event and its head.
-const READ_BYTES: usize = 8 << 10;
 /// The largest body that is taken in here; its memory is claimed before it is there.
 const BODY_BYTES_MAX: usize = 1 << 20;
 
-/// Requests in the lane that could not be joined with those of others, until it is left.
+/// How long who says nothing is kept in the lane; its seats are for those who have something to say.
+const SILENT_IN_LANE: Duration = Duration::from_secs(5);
+/// Requests in the lane that could not be joined with those of others, more than those that could, until it is left.
 const APART_MAX: u32 = 8;
 
 /// How its part of a connection ended.
@@ -112,9 +112,11 @@ struct Direct {
     known: Option<Emitter>,
     answers: Answers,
     head_within: Duration,
+    /// How much of that is over already.
+    waited: Duration,
     /// There while it is served in the lane.
     combiner: Option<Arc<Combiner>>,
-    /// Requests in the lane that could not be joined with those of others.
+    /// Requests in the lane that could not be joined with those of others, less those that could.
     apart: u32,
     /// It was in the lane, and sent what does not belong there.
     stays: bool,
@@ -143,6 +145,7 @@ impl Direct {
             known: None,
             answers: Answers::default(),
             head_within,
+            waited: Duration::ZERO,
             combiner: None,
             apart: 0,
             stays: false,
@@ -151,8 +154,10 @@ impl Direct {
 
     /// The same for the event loop that calls this: the lane's if there is a combiner, else the one it came from.
     fn adopted(mut self, combiner: Option<Arc<Combiner>>) -> io::Result<Self> {
-        self.stream = Patient::new(lane::adopt(self.stream.into_inner())?);
-        self.stays = combiner.is_none();
+        // Nothing was put back yet.
+        self.stream = Patient::new(lane::adopt(self.stream.into_parts().0)?);
+        // Who was only silent may come again.
+        self.stays = combiner.is_none() && !self.read.is_empty();
         self.combiner = combiner;
         Ok(self)
     }
@@ -168,8 +173,10 @@ impl Direct {
         let mut due = pin!(sleep_until(Instant::now() + self.head_within));
         let mut closing = FuturesUnordered::from_iter([self.app.closing.clone().cancelled_owned()]);
         loop {
-            if self.read.is_empty() && !self.next(due.as_mut(), &mut closing).await? {
-                return Ok(End::Closed);
+            if self.read.is_empty()
+                && let Some(end) = self.next(due.as_mut(), &mut closing).await?
+            {
+                return Ok(end);
             }
             // What was found out about a head holds for the next one that says the same.
             let known = self.known.take().filter(|known| known.sends(&self.read));
@@ -197,42 +204,49 @@ impl Direct {
         }
     }
 
-    /// Waits for a request: whether something came.
+    /// Waits for a request, or an end.
     async fn next(
         &mut self,
         mut due: Pin<&mut Sleep>,
         closing: &mut (impl Stream + Unpin),
-    ) -> io::Result<bool> {
-        due.as_mut().reset(Instant::now() + self.head_within);
-        self.read.reserve(READ_BYTES);
-        let mut reading = pin!(self.stream.read_buf(&mut self.read));
+    ) -> io::Result<Option<End>> {
+        let (within, silent) = match self.combiner {
+            Some(_) => (SILENT_IN_LANE, End::Other),
+            None => (self.head_within.saturating_sub(self.waited), End::Closed),
+        };
+        due.as_mut().reset(Instant::now() + within);
         let read = poll_fn(|cx| {
-            if let Poll::Ready(read) = reading.as_mut().poll(cx) {
-                return Poll::Ready(Some(read));
+            let (stream, read) = (&mut self.stream, &mut self.read);
+            if let Poll::Ready(read) = poll_landed(stream, cx, |bytes| read.extend_from_slice(bytes)) {
+                return Poll::Ready(Ok(read));
             }
-            let late = due.as_mut().poll(cx).is_ready();
-            match late || Pin::new(&mut *closing).poll_next(cx).is_ready() {
-                true => Poll::Ready(None),
-                false => Poll::Pending,
+            if Pin::new(&mut *closing).poll_next(cx).is_ready() {
+                return Poll::Ready(Err(true));
             }
+            due.as_mut().poll(cx).map(|()| Err(false))
         });
         match read.await {
-            Some(read) => Ok(read? > 0),
-            None => Ok(false),
+            Ok(read) => {
+                self.waited = Duration::ZERO;
+                Ok((read? == 0).then_some(End::Closed))
+            }
+            Err(true) => Ok(Some(End::Closed)),
+            Err(false) => {
+                self.waited = within;
+                Ok(Some(silent))
+            }
         }
     }
 
-    /// The request at hand, if there may be room for its body.
+    /// The request at hand, if its body is not too large for here.
     fn post(&self, emitter: &Emitter) -> Option<Post> {
         let extent = emitter.head.extent(&self.read)?;
         let max = BODY_BYTES_MAX.min(self.app.hub().settings().limits.batch_bytes_max);
         if extent.body > max {
             return None;
         }
-        let held = match extent.end() <= self.read.len() || self.combiner.is_some() {
-            true => None,
-            false => Some(self.app.budget.hold_all(extent.body).ok()?),
-        };
+        let comes = extent.end() > self.read.len();
+        let held = comes.then(|| self.app.budget.hold());
         Some(Post { extent, held })
     }
 
@@ -243,36 +257,51 @@ impl Direct {
         let receipt = match held {
             None => {
                 let body = &self.read[extent.head..extent.end()];
-                let ticket = match &self.combiner {
-                    Some(combiner) => asked.join(&self.app, combiner, body).await,
-                    None => None,
+                let stored = unharmed(store(&self.app, emitter, body, self.combiner.as_deref())).await;
+                self.apart = match stored {
+                    Ok((_, false)) => self.apart.saturating_sub(1),
+                    _ => self.apart + u32::from(self.combiner.is_some()),
                 };
-                match ticket {
-                    Some(ticket) => ticket.settled().await.map_err(ApiError::from),
-                    None => {
-                        self.apart += u32::from(self.combiner.is_some());
-                        unharmed(asked.store(&self.app, &head.headers, body)).await
-                    }
-                }
+                stored.map(|(receipt, _)| receipt)
             }
             Some(mut held) => {
                 if let Err(error) = self.body(extent, &mut held, due).await {
-                    self.app.counts.answered(error.status().as_u16());
-                    self.stream.write_all(&error.as_last_answer()).await?;
-                    return Ok(false);
+                    drop(held);
+                    return self.refuse_for_good(error).await;
                 }
                 unharmed(asked.store(&self.app, &head.headers, held)).await
             }
         };
         // A second request may have come with the first.
         self.read.drain(..extent.end().min(self.read.len()));
-        let (status, answer) = self.answers.of(&receipt, head.last);
+        let last = head.last || self.app.closing.is_cancelled();
+        let (status, answer) = self.answers.of(&receipt, last);
         self.app.counts.answered(status.as_u16());
         self.stream.write_all(answer).await?;
-        if head.last {
+        if last {
             self.stream.shutdown().await?;
         }
-        Ok(!head.last)
+        Ok(!last)
+    }
+
+    /// Answers a request that does not come to its end, so that the client sees it.
+    async fn refuse_for_good(&mut self, error: ApiError) -> io::Result<bool> {
+        let (status, answer) = self.answers.of(&Err(error), true);
+        self.app.counts.answered(status.as_u16());
+        self.stream.write_all(answer).await?;
+        self.stream.shutdown().await?;
+        let discarded = async {
+            let (mut left, mut rest) = (DISCARD_MAX, vec![0; 8 << 10]);
+            while left > 0 {
+                match self.stream.read(&mut rest).await? {
+                    0 => break,
+                    bytes => left = left.saturating_sub(bytes),
+                }
+            }
+            io::Result::Ok(())
+        };
+        let _ = timeout(DISCARD_WITHIN, discarded).await;
+        Ok(false)
     }
 
     /// Reads the rest of a body.
@@ -282,7 +311,8 @@ impl Direct {
         held: &mut Held,
         mut due: Pin<&mut Sleep>,
     ) -> Result<(), ApiError> {
-        held.fill(&self.read[extent.head..]);
+        held.reserve(extent.body);
+        held.extend(&self.read[extent.head..], extent.body)?;
         let deadline = Instant::now() + WHOLE_WITHIN;
         while held.len() < extent.body {
             due.as_mut().reset(deadline.min(Instant::now() + PIECE_WITHIN));
@@ -293,12 +323,28 @@ impl Direct {
             };
             match read {
                 Ok(0) => return Err(ended_early("the connection was closed")),
-                Ok(_) => {}
+                Ok(bytes) => held.count(bytes)?,
                 Err(error) => return Err(ended_early(error)),
             }
         }
         Ok(())
     }
+}
+
+/// Stores a little body, with those of others if that is possible; and whether it had to go its own way.
+async fn store(
+    app: &App,
+    emitter: &Emitter,
+    body: &[u8],
+    combiner: Option<&Combiner>,
+) -> Result<(Receipt, bool), ApiError> {
+    let Emitter { head, asked } = emitter;
+    if let Some(combiner) = combiner
+        && let Some(ticket) = asked.join(app, combiner, body).await
+    {
+        return Ok((ticket.settled().await?, false));
+    }
+    Ok((asked.store(app, &head.headers, body).await?, true))
 }
 
 /// A fault of ours costs the request it happened in and nothing else.

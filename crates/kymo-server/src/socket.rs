@@ -3,6 +3,7 @@
 //! A write that finds no room waits; if the peer takes nothing at all for two minutes the connection is broken. Reading
 //! has its own limits where it is done: headers and bodies have deadlines, a WebSocket has its pings.
 use std::{
+    cell::RefCell,
     io,
     pin::Pin,
     task::{Context, Poll, ready},
@@ -17,6 +18,9 @@ use tokio::{
 
 /// How long a peer may take no byte before it counts as dead.
 pub(crate) const DEAD_AFTER: Duration = Duration::from_secs(120);
+
+/// What lands at once.
+const LANDING_BYTES: usize = 16 << 10;
 
 /// A stream whose writes fail once the peer has taken nothing for [`DEAD_AFTER`].
 #[derive(Debug)]
@@ -42,9 +46,9 @@ impl<S> Patient<S> {
         self.read = read;
     }
 
-    /// The stream itself, for those who watch over the peer in their own way.
-    pub(crate) fn into_inner(self) -> S {
-        self.stream
+    /// The stream itself, for those who watch over the peer in their own way, and what is to be read before it.
+    pub(crate) fn into_parts(self) -> (S, Bytes) {
+        (self.stream, self.read)
     }
 
     fn watch<T>(&mut self, result: Poll<io::Result<T>>, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
@@ -108,6 +112,25 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_shutdown(cx)
     }
+}
+
+thread_local! {
+    // Where bytes land that nobody has room for yet.
+    static LANDING: RefCell<Vec<u8>> = RefCell::new(vec![0; LANDING_BYTES]);
+}
+
+/// Reads what has come and hands it to `take`, which makes room for it only then: who waits holds no buffer.
+pub(crate) fn poll_landed(
+    stream: &mut (impl AsyncRead + Unpin),
+    cx: &mut Context<'_>,
+    take: impl FnOnce(&[u8]),
+) -> Poll<io::Result<usize>> {
+    LANDING.with_borrow_mut(|landing| {
+        let mut buf = ReadBuf::new(landing);
+        ready!(Pin::new(stream).poll_read(cx, &mut buf))?;
+        take(buf.filled());
+        Poll::Ready(Ok(buf.filled().len()))
+    })
 }
 
 #[cfg(test)]

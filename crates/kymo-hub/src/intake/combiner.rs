@@ -130,10 +130,12 @@ impl Combiner {
             return None;
         }
         let mut round = self.round.lock();
-        let before = round.intake.batch.len();
         if round.intake.batch.bytes() >= FULL_BYTES {
-            return None;
+            drop(round);
+            self.flush();
+            round = self.round.lock();
         }
+        let before = round.intake.batch.len();
         round.intake.begin(principal);
         records.for_each(|record| round.intake.take(record, dialect));
         let count = round.intake.batch.len() - before;
@@ -323,6 +325,10 @@ impl Intake {
     fn back_to(&mut self, count: usize) {
         while self.batch.len() > count {
             self.batch.pop();
+        }
+        if count == 0 {
+            // With all the names that nobody says now.
+            self.tally = Tally::default();
         }
         self.tally.truncate(count);
         self.indexes.truncate(count);

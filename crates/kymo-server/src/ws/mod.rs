@@ -31,7 +31,7 @@ use tokio::net::TcpStream;
 use tracing::debug;
 
 use crate::{app::App, error::ApiError, socket::Patient};
-use session::Session;
+use session::{Ran, Session};
 use talk::Talk;
 
 /// The handler: switches protocols, and talks once the connection is handed over.
@@ -50,12 +50,12 @@ pub(crate) async fn upgrade(
         return Err(ApiError::closing());
     }
     let upgraded = hyper::upgrade::on(&mut request);
-    let talk = Talk::new(app.clone(), caller);
+    let talk = Box::new(Talk::new(app.clone(), caller));
     app.conversations.spawn(converse(upgraded, talk));
     Ok(response)
 }
 
-async fn converse(upgraded: OnUpgrade, talk: Talk) {
+async fn converse(upgraded: OnUpgrade, talk: Box<Talk>) {
     let upgraded = match upgraded.await {
         Ok(upgraded) => upgraded,
         Err(error) => return debug!(%error, "a connection ended during its handshake"),
@@ -63,8 +63,8 @@ async fn converse(upgraded: OnUpgrade, talk: Talk) {
     let parts = upgraded
         .downcast::<TokioIo<Patient<TcpStream>>>()
         .expect("the accept loop serves this type alone");
-    let stream = parts.io.into_inner().into_inner();
-    let session = Session::new(stream, &parts.read_buf, talk);
+    let (stream, unread) = parts.io.into_inner().into_parts();
+    let session = Session::new(stream, &[parts.read_buf, unread].concat(), talk);
     if let Err(error) = serve(session).await {
         debug!(%error, "a connection ended between two event loops");
     }
@@ -72,14 +72,16 @@ async fn converse(upgraded: OnUpgrade, talk: Talk) {
 
 /// Serves a session to its end: here, and in the lane as long as it only emits.
 async fn serve(mut session: Session<TcpStream>) -> io::Result<()> {
-    loop {
-        let Some((emitter, Some(seat))) = session.run().await else {
-            return Ok(());
-        };
-        let stay = seat.serve(async { io::Result::Ok(emitter.adopted()?.run().await) });
-        let Some((reader, _)) = stay.await.transpose()?.flatten() else {
-            return Ok(());
+    while let Ran::ToLane(seat) = session.run().await {
+        let stay = Box::pin(async {
+            let mut emitter = session.adopted()?;
+            let ran = emitter.run().await;
+            io::Result::Ok((emitter, ran))
+        });
+        let Some((reader, Ran::FromLane)) = seat.serve(stay).await.transpose()? else {
+            break;
         };
         session = reader.adopted()?;
     }
+    Ok(())
 }

@@ -3,7 +3,6 @@
 //! One task per socket. What waits to be written is bounded: a slow peer simply takes less from its subscriptions,
 //! which fall back to the ledger; a dead one is left after two minutes.
 use std::{
-    cell::RefCell,
     future::{Future, poll_fn},
     io,
     pin::{Pin, pin},
@@ -14,7 +13,7 @@ use std::{
 use futures_util::StreamExt;
 use kymo_hub::Delivery;
 use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::TcpStream,
     time::{Instant, timeout},
 };
@@ -32,6 +31,7 @@ use crate::{
     budget::Claim,
     error::ApiError,
     lane::{self, Seat},
+    socket,
 };
 
 /// How long the last words may take.
@@ -54,7 +54,8 @@ pub(crate) struct Session<S> {
     inbox: Inbox,
     /// What the inbox holds beyond the usual.
     large: Claim,
-    talk: Talk,
+    // Boxed, because it is moved about together with the socket.
+    talk: Box<Talk>,
     liveness: Liveness,
     /// Bytes since others had a turn.
     in_a_row: usize,
@@ -69,7 +70,17 @@ enum Turn {
     Delivered(usize, Delivery),
 }
 
-/// How a run ended.
+/// How far a session ran.
+pub(crate) enum Ran {
+    /// It is over.
+    ToItsEnd,
+    /// It goes on in the lane, where it has this seat.
+    ToLane(Seat),
+    /// It was in the lane, and goes on where all others are.
+    FromLane,
+}
+
+/// Why a turn was the last one.
 enum Left {
     /// For good.
     Ended(End),
@@ -85,7 +96,7 @@ impl std::convert::From<End> for Left {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     /// A session on a connection that was upgraded; `read` came behind the handshake.
-    pub(crate) fn new(socket: S, read: &[u8], talk: Talk) -> Self {
+    pub(crate) fn new(socket: S, read: &[u8], talk: Box<Talk>) -> Self {
         Self {
             socket,
             inbox: Inbox::new(talk.message_max(), read),
@@ -96,22 +107,25 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         }
     }
 
-    /// Talks until one side ends it, then says goodbye; or until it is better served in the
-    /// lane (then with its seat there), or no longer.
-    pub(crate) async fn run(mut self) -> Option<(Self, Option<Seat>)> {
+    /// Talks until one side ends it, then says goodbye; or until another event loop serves it better.
+    pub(crate) async fn run(&mut self) -> Ran {
         let left = loop {
             if let Err(left) = self.turn().await {
                 break left;
             }
         };
         match left {
-            Left::For(seat) => return Some((self, seat)),
-            Left::Ended(end) => self.end(end).await,
+            Left::For(Some(seat)) => Ran::ToLane(seat),
+            Left::For(None) => Ran::FromLane,
+            Left::Ended(end) => {
+                // Boxed, so that who talks need not hold the room for it.
+                Box::pin(self.end(end)).await;
+                Ran::ToItsEnd
+            }
         }
-        None
     }
 
-    async fn end(mut self, end: End) {
+    async fn end(&mut self, end: End) {
         // What was read is stored, also if the peer did not wait for the answer.
         let _ = timeout(PROMISES_WITHIN, self.talk.answers()).await;
         match end {
@@ -158,7 +172,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 Ok(self.look_after(ticks)?)
             }
             Turn::Delivered(index, delivery) => {
-                let Talk { feeds, outbox, .. } = &mut self.talk;
+                let Talk { feeds, outbox, .. } = &mut *self.talk;
                 Ok(feeds.deliver(index, delivery, outbox)?)
             }
         }
@@ -237,7 +251,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             outbox,
             joined,
             ..
-        } = talk;
+        } = &mut **talk;
         // Its round wakes this task by itself.
         let settled = poll_fn(|_| match joined.front().is_some_and(Joined::is_settled) {
             true => Poll::Ready(()),
@@ -253,7 +267,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     }
 
     // Those who keep up are given the newest; then all are told.
-    async fn keep_promises(mut self) {
+    async fn keep_promises(&mut self) {
         let _ = timeout(PROMISES_WITHIN, async {
             let mut given = 0;
             while given < LAST_BYTES {
@@ -270,7 +284,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         self.goodbye(Fault::CLOSING).await;
     }
 
-    async fn goodbye(mut self, fault: Fault) {
+    async fn goodbye(&mut self, fault: Fault) {
         (self.inbox, self.large) = (Inbox::new(0, b""), self.talk.claim());
         self.talk.outbox.close(fault);
         let _ = timeout(GOODBYE_WITHIN, async {
@@ -334,11 +348,6 @@ fn poll_write(
     Poll::Ready(written.map(drop))
 }
 
-thread_local! {
-    // Where the first bytes after a silence land: a socket that is silent holds no buffer of its own.
-    static LANDING: RefCell<Vec<u8>> = RefCell::new(vec![0; 16 << 10]);
-}
-
 fn poll_read(
     socket: &mut (impl AsyncRead + Unpin),
     inbox: &mut Inbox,
@@ -347,10 +356,6 @@ fn poll_read(
     if !inbox.is_idle() {
         return pin!(socket.read_buf(inbox.room())).poll(cx);
     }
-    LANDING.with_borrow_mut(|landing| {
-        let mut buf = ReadBuf::new(landing);
-        ready!(Pin::new(socket).poll_read(cx, &mut buf))?;
-        inbox.room().extend_from_slice(buf.filled());
-        Poll::Ready(Ok(buf.filled().len()))
-    })
+    // A socket that is silent holds no buffer of its own.
+    socket::poll_landed(socket, cx, |bytes| inbox.room().extend_from_slice(bytes))
 }

@@ -43,7 +43,7 @@ const IN_FLIGHT_BYTES_MAX: usize = 32 << 20;
 const ANSWERS_MAX: usize = 256 << 10;
 /// Messages of a peer that is not known yet.
 const STRANGER_MESSAGE_MAX: usize = 4 << 10;
-/// Emits in the lane that could not be joined with those of others, until it is left.
+/// Emits in the lane that could not be joined with those of others, more than those that could, until it is left.
 const APART_MAX: u32 = 8;
 /// What the keys around `events` may take.
 const ENVELOPE_MAX: usize = 64 << 10;
@@ -112,7 +112,7 @@ pub(crate) struct Talk {
     postponed: Option<Box<str>>,
     // It is no lone emitter, and stays with the runtime.
     stays: bool,
-    // Emits that could not be joined with others.
+    // Emits that could not be joined with others, less those that could.
     apart: u32,
     // Callers whose end it waits for.
     watched: Vec<Arc<Caller>>,
@@ -309,6 +309,7 @@ impl Talk {
             };
             return Some(emit);
         };
+        self.apart = self.apart.saturating_sub(1);
         self.in_flight += 1;
         self.in_flight_bytes += bytes;
         self.joined.push_back(Joined {

@@ -432,6 +432,19 @@ async fn whatever_a_poster_sends_next_is_answered_on_the_same_connection() {
 }
 
 #[tokio::test]
+async fn who_posts_nothing_for_a_while_makes_room_and_may_come_again() {
+    let server = Running::start().await;
+    let mut client = Poster::connect(&server).await;
+    for round in 1..=2 {
+        assert_eq!(client.post(&event(round)).await.json()["first"], json!(round));
+        until_seated(&server, 1).await;
+        until_seated(&server, 0).await;
+    }
+    assert_eq!(client.post(&event(3)).await.json()["first"], 3);
+    server.end().await;
+}
+
+#[tokio::test]
 async fn a_poster_in_the_lane_may_ask_for_something_else_at_once() {
     let server = Running::start().await;
     let mut client = Poster::connect(&server).await;
