@@ -93,19 +93,6 @@ mod tests {
     use super::*;
     use crate::{Batch, Event, LineView, write_line};
 
-    const KEYS: [Key; NOTED] = [
-        Key::Id,
-        Key::Type,
-        Key::Source,
-        Key::Agent,
-        Key::Session,
-        Key::Task,
-        Key::Trace,
-        Key::User,
-        Key::Tier,
-        Key::Dialect,
-    ];
-
     fn every_key(event: &mut Event<'static>) {
         event.id = Some("one \"quoted\" id".into());
         event.time = Some(Micros(1));
@@ -140,10 +127,17 @@ mod tests {
         assert_eq!(recorded, view.recorded_text().as_bytes());
         assert!(body.starts_with(view.body()));
         assert_eq!((keys.level, keys.backfill), (view.level(), view.backfill()));
-        for key in KEYS {
+        for key in Key::ALL.into_iter().filter(|key| place(*key).is_some()) {
             let read = view.raw_key(key).map(str::as_bytes);
             assert_eq!(keys.raw(key, body), read, "{key:?} of {view:?}");
         }
+    }
+
+    #[test]
+    fn each_key_that_is_noted_has_a_place_of_its_own() {
+        let mut places: Vec<_> = Key::ALL.into_iter().filter_map(place).collect();
+        places.sort_unstable();
+        assert_eq!(places, (0..NOTED).collect::<Vec<_>>());
     }
 
     #[test]
