@@ -10,6 +10,8 @@ mod opening;
 pub(crate) use self::{
     closed::{Call, Laps, closed_loop},
     drive::Drive,
-    link::{Heard, Link, Wire},
+    link::{Heard, Idle, Link, Wire},
     opening::Opening,
 };
+#[cfg(test)]
+pub(crate) use link::wherever_it_is_cut;

@@ -245,7 +245,7 @@ fn other(opcode: u8, payload: &[u8], heard: &mut Heard, reply: &mut Vec<u8>) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::events;
+    use crate::{events, load::wherever_it_is_cut};
 
     fn message(text: &str) -> Vec<u8> {
         frame(0, text.as_bytes())
@@ -268,18 +268,9 @@ mod tests {
 
     #[test]
     fn frames_count_the_same_wherever_they_are_cut() {
-        let whole = stream();
-        for cut in 0..whole.len() {
-            let (mut wire, mut heard) = (Frames::default(), Heard::default());
-            let used = wire.read(&whole[..cut], &mut heard, &mut Vec::new()).unwrap();
-            let used = used + wire.read(&whole[used..], &mut heard, &mut Vec::new()).unwrap();
-            assert_eq!(used, whole.len(), "{cut}");
-            assert_eq!(
-                (heard.answers, heard.tally.count, heard.live),
-                (2, 9, true),
-                "{cut}"
-            );
-        }
+        wherever_it_is_cut(&stream(), Frames::default, |heard, _| {
+            assert_eq!((heard.answers, heard.tally.count, heard.live), (2, 9, true));
+        });
     }
 
     #[test]

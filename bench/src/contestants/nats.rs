@@ -3,7 +3,7 @@
 use crate::{
     Outcome,
     events::Event,
-    load::{Heard, Opening, Wire},
+    load::{Heard, Idle, Opening, Wire},
 };
 
 /// Where a client is told that what it published is stored.
@@ -140,18 +140,17 @@ impl Wire for Acks {
 /// Counts what a consumer delivers, and lets the server go on when it asks whether we keep up.
 #[derive(Default)]
 pub(super) struct Deliveries {
-    /// Bytes of a payload that are still to come.
-    skip: usize,
+    /// The rest of a payload.
+    rest: Idle,
 }
 
 impl Wire for Deliveries {
     fn read(&mut self, bytes: &[u8], heard: &mut Heard, reply: &mut Vec<u8>) -> Outcome<usize> {
         let mut at = 0;
         loop {
-            let here = self.skip.min(bytes.len() - at);
-            self.skip -= here;
-            at += here;
-            if self.skip > 0 {
+            let (passed, is_whole) = self.rest.pass(&bytes[at..]);
+            at += passed;
+            if !is_whole {
                 return Ok(at);
             }
             let Some(line) = Line::parse(&bytes[at..])? else {
@@ -163,7 +162,7 @@ impl Wire for Deliveries {
                     heard
                         .tally
                         .take(stream_seq(subject).ok_or("a delivery without its place")?)?;
-                    self.skip = line.payload;
+                    self.rest = Idle::of(line.payload);
                 }
                 Words::WithHeaders(subject) => {
                     let Some(headers) = bytes.get(at..at + line.payload) else {
@@ -172,7 +171,7 @@ impl Wire for Deliveries {
                     keep_up(subject, headers, reply);
                     at += line.payload;
                 }
-                Words::Message(None) => self.skip = line.payload,
+                Words::Message(None) => self.rest = Idle::of(line.payload),
                 Words::Ping => reply.extend_from_slice(b"PONG\r\n"),
                 Words::Other => {}
             }
@@ -198,6 +197,7 @@ fn keep_up(subject: Option<&str>, headers: &[u8], reply: &mut Vec<u8>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::load::wherever_it_is_cut;
 
     fn delivery(seq: u64) -> String {
         let event = "MSG ".repeat(88);
@@ -223,18 +223,10 @@ mod tests {
             delivery(8),
         ]
         .concat();
-        for cut in 0..stream.len() {
-            let (mut wire, mut heard, mut reply) = (Deliveries::default(), Heard::default(), Vec::new());
-            let used = wire
-                .read(&stream.as_bytes()[..cut], &mut heard, &mut reply)
-                .unwrap();
-            let used = used
-                + wire
-                    .read(&stream.as_bytes()[used..], &mut heard, &mut reply)
-                    .unwrap();
-            assert_eq!((used, heard.tally.count), (stream.len(), 2), "{cut}");
-            assert_eq!(reply, b"PONG\r\nPUB $JS.FC.bench.c0.x 0\r\n\r\n", "{cut}");
-        }
+        wherever_it_is_cut(stream.as_bytes(), Deliveries::default, |heard, reply| {
+            assert_eq!(heard.tally.count, 2);
+            assert_eq!(reply, b"PONG\r\nPUB $JS.FC.bench.c0.x 0\r\n\r\n");
+        });
     }
 
     #[test]
@@ -249,17 +241,11 @@ mod tests {
     fn acknowledgements_are_counted_and_an_error_is_one() {
         let ack = "MSG _INBOX.acks.3 1 27\r\n{\"stream\":\"bench\",\"seq\":12}\r\n";
         let stream = ack.repeat(3);
-        for cut in 0..stream.len() {
-            let mut heard = Heard::default();
-            let used = Acks
-                .read(&stream.as_bytes()[..cut], &mut heard, &mut Vec::new())
-                .unwrap();
-            let used = used
-                + Acks
-                    .read(&stream.as_bytes()[used..], &mut heard, &mut Vec::new())
-                    .unwrap();
-            assert_eq!((used, heard.answers), (stream.len(), 3), "{cut}");
-        }
+        wherever_it_is_cut(
+            stream.as_bytes(),
+            || Acks,
+            |heard, _| assert_eq!(heard.answers, 3),
+        );
         let refused = "MSG _INBOX.acks.3 1 14\r\n{\"error\":\"no\"}\r\n";
         assert!(
             Acks.read(refused.as_bytes(), &mut Heard::default(), &mut Vec::new())

@@ -2,7 +2,7 @@
 
 use crate::{
     Outcome,
-    load::{Heard, Opening, Wire},
+    load::{Heard, Idle, Opening, Wire},
 };
 
 /// Version 3.0.
@@ -132,8 +132,8 @@ fn said(body: &[u8]) -> String {
 /// Reads messages: counts answers, and events in notifications and copied rows.
 #[derive(Default)]
 pub(super) struct Messages {
-    /// Bytes of a row that are still to come.
-    skip: usize,
+    /// The rest of a row.
+    rest: Idle,
 }
 
 /// So much of a row is looked at.
@@ -143,10 +143,9 @@ impl Wire for Messages {
     fn read(&mut self, bytes: &[u8], heard: &mut Heard, _: &mut Vec<u8>) -> Outcome<usize> {
         let mut at = 0;
         loop {
-            let here = self.skip.min(bytes.len() - at);
-            self.skip -= here;
-            at += here;
-            if self.skip > 0 {
+            let (passed, is_whole) = self.rest.pass(&bytes[at..]);
+            at += passed;
+            if !is_whole {
                 return Ok(at);
             }
             let Some((kind, size)) = head(&bytes[at..]) else {
@@ -159,7 +158,7 @@ impl Wire for Messages {
                 }
                 heard.tally.take(seq(body)?)?;
                 at += HEAD;
-                self.skip = size;
+                self.rest = Idle::of(size);
                 continue;
             }
             let Some(body) = body.get(..size) else {
@@ -201,6 +200,7 @@ fn notified(body: &[u8], heard: &mut Heard) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::load::wherever_it_is_cut;
 
     fn stream() -> Vec<u8> {
         let event = "1 2 3".repeat(70);
@@ -221,17 +221,9 @@ mod tests {
 
     #[test]
     fn messages_count_the_same_wherever_they_are_cut() {
-        let whole = stream();
-        for cut in 0..whole.len() {
-            let (mut wire, mut heard) = (Messages::default(), Heard::default());
-            let used = wire.read(&whole[..cut], &mut heard, &mut Vec::new()).unwrap();
-            let used = used + wire.read(&whole[used..], &mut heard, &mut Vec::new()).unwrap();
-            assert_eq!(
-                (used, heard.answers, heard.tally.count),
-                (whole.len(), 2, 4),
-                "{cut}"
-            );
-        }
+        wherever_it_is_cut(&stream(), Messages::default, |heard, _| {
+            assert_eq!((heard.answers, heard.tally.count), (2, 4));
+        });
     }
 
     #[test]

@@ -17,6 +17,24 @@ pub(crate) trait Wire: Send {
     fn read(&mut self, bytes: &[u8], heard: &mut Heard, reply: &mut Vec<u8>) -> Outcome<usize>;
 }
 
+/// Bytes that are still to come and say nothing that counts: they need not come whole.
+#[derive(Default)]
+pub(crate) struct Idle(usize);
+
+impl Idle {
+    /// So many.
+    pub(crate) const fn of(bytes: usize) -> Self {
+        Self(bytes)
+    }
+
+    /// How many of `bytes` they are, and whether those were the last.
+    pub(crate) fn pass(&mut self, bytes: &[u8]) -> (usize, bool) {
+        let here = self.0.min(bytes.len());
+        self.0 -= here;
+        (here, self.0 == 0)
+    }
+}
+
 /// What a connection has been told so far.
 #[derive(Default, Debug)]
 pub(crate) struct Heard {
@@ -127,5 +145,26 @@ impl Link {
             self.send(&reply.into())?;
         }
         Ok(())
+    }
+}
+
+/// What a protocol makes of bytes that come in two parts, for each place where they can be cut: all of them are read, and
+/// `check` sees what was heard and replied.
+#[cfg(test)]
+pub(crate) fn wherever_it_is_cut<W: Wire>(
+    stream: &[u8],
+    wire: impl Fn() -> W,
+    check: impl Fn(&Heard, &[u8]),
+) {
+    for cut in 0..stream.len() {
+        let (mut wire, mut heard, mut reply) = (wire(), Heard::default(), Vec::new());
+        let mut at = 0;
+        for end in [cut, stream.len()] {
+            at += wire
+                .read(&stream[at..end], &mut heard, &mut reply)
+                .expect("it is understood");
+        }
+        assert_eq!(at, stream.len(), "cut at {cut}");
+        check(&heard, &reply);
     }
 }

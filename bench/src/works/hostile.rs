@@ -16,74 +16,33 @@ use crate::{
     figures::{Figures, RATE, figure},
 };
 
-/// A row for each attack.
-pub(super) static HOSTILE: &[Work] = &[
-    row(
-        "hostile-none",
-        "64 clients that await acks, and one reader, alone and beside nothing at all",
-        |contestant, scale| beside(contestant, scale, &attacks::NOTHING),
-    ),
-    row(
-        "hostile-cpu",
-        "the same beside a program that computes on one core and knows no server",
-        |contestant, scale| beside(contestant, scale, &attacks::COMPUTING),
-    ),
-    row(
-        "hostile-cpus",
-        "the same beside one that computes on four threads",
-        |contestant, scale| beside(contestant, scale, &attacks::COMPUTING_FOURFOLD),
-    ),
-    row(
-        "hostile-bombs",
-        "the same beside four clients that post bombs of zstd and gzip, one after the other",
-        |contestant, scale| beside(contestant, scale, &attacks::BOMBS),
-    ),
-    row(
-        "hostile-brackets",
-        "the same beside four that post 100,000 nested brackets, one after the other",
-        |contestant, scale| beside(contestant, scale, &attacks::BRACKETS),
-    ),
-    row(
-        "hostile-bodies",
-        "the same beside two that post 31 MiB of which nothing can be stored, one after the other",
-        |contestant, scale| beside(contestant, scale, &attacks::LARGE_BODIES),
-    ),
-    row(
-        "hostile-deaf",
-        "the same beside 40 readers that read nothing, 20 of them new each second",
-        |contestant, scale| beside(contestant, scale, &attacks::DEAF_READERS),
-    ),
-    row(
-        "hostile-rush",
-        "the same beside 1,000 connects a second: some ask, some say nothing, some break off",
-        |contestant, scale| beside(contestant, scale, &attacks::RUSH),
-    ),
-    row(
-        "hostile-slow",
-        "the same beside 200 clients that send ten bytes a second",
-        |contestant, scale| beside(contestant, scale, &attacks::SLOW_HEADS),
-    ),
-    row(
-        "hostile-filters",
-        "the same beside four readers with the dearest filters there are",
-        |contestant, scale| beside(contestant, scale, &attacks::DEAR_FILTERS),
-    ),
-];
-
-const fn row(
-    key: &'static str,
-    title: &'static str,
-    run: fn(&mut dyn Contestant, &Scale) -> Outcome<Figures>,
-) -> Work {
-    Work {
-        key,
-        title,
-        bars: &[],
-        who: Who::Only(&[], "not asked"),
-        run,
-        floor: None,
-    }
+/// A row for each attack: its key, its title, and what is attacked with.
+macro_rules! rows {
+    ($($key:literal, $title:literal, $attack:ident;)*) => {
+        &[$(Work {
+            key: $key,
+            title: $title,
+            bars: &[],
+            who: Who::Only(&[], "not asked"),
+            run: |contestant, scale| beside(contestant, scale, &attacks::$attack),
+            floor: None,
+        }),*]
+    };
 }
+
+/// All, in the order of the table.
+pub(super) static HOSTILE: &[Work] = rows! {
+    "hostile-none", "64 clients that await acks, and one reader, alone and beside nothing at all", NOTHING;
+    "hostile-cpu", "the same beside a program that computes on one core and knows no server", COMPUTING;
+    "hostile-cpus", "the same beside one that computes on four threads", COMPUTING_FOURFOLD;
+    "hostile-bombs", "the same beside four clients that post bombs of zstd and gzip, one after the other", BOMBS;
+    "hostile-brackets", "the same beside four that post 100,000 nested brackets, one after the other", BRACKETS;
+    "hostile-bodies", "the same beside two that post 31 MiB of which nothing can be stored, one after the other", LARGE_BODIES;
+    "hostile-deaf", "the same beside 40 readers that read nothing, 20 of them new each second", DEAF_READERS;
+    "hostile-rush", "the same beside 1,000 connects a second: some ask, some say nothing, some break off", RUSH;
+    "hostile-slow", "the same beside 200 clients that send ten bytes a second", SLOW_HEADS;
+    "hostile-filters", "the same beside four readers with the dearest filters there are", DEAR_FILTERS;
+};
 
 fn beside(contestant: &dyn Contestant, scale: &Scale, attack: &Attack) -> Outcome<Figures> {
     let kymo = kymo(contestant)?;
