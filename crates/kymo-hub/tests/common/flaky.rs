@@ -1,12 +1,14 @@
-//! A real disk that fails on demand.
+//! A real disk that fails or hangs on demand, and knows who waited for it.
 
 use std::{
     io,
     path::Path,
     sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering::SeqCst},
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicU64, Ordering::SeqCst},
     },
+    thread::{self, ThreadId},
+    time::Duration,
 };
 
 use kymo_ledger::disk::{Access, Disk, DiskFile, FileEntry, RealDisk};
@@ -17,6 +19,10 @@ pub struct Faults {
     pub reads: AtomicBool,
     pub writes: AtomicBool,
     pub full: AtomicBool,
+    /// How long a sync takes at least, in milliseconds.
+    pub sync_ms: AtomicU64,
+    /// Who synced last.
+    pub synced_by: Mutex<Option<ThreadId>>,
 }
 
 impl Faults {
@@ -25,6 +31,12 @@ impl Faults {
             true => Err(io::Error::other("injected on reading")),
             false => Ok(()),
         }
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        *self.synced_by.lock().expect("nobody panicked") = Some(thread::current().id());
+        thread::sleep(Duration::from_millis(self.sync_ms.load(SeqCst)));
+        self.write()
     }
 
     fn write(&self) -> io::Result<()> {
@@ -84,7 +96,7 @@ impl DiskFile for FlakyFile {
         self.file.write_at(bytes, offset)
     }
     fn sync_data(&self) -> io::Result<()> {
-        self.faults.write()?;
+        self.faults.sync()?;
         self.file.sync_data()
     }
     fn set_len(&self, bytes: u64) -> io::Result<()> {
