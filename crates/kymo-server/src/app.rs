@@ -12,7 +12,7 @@ use std::{
 use kymo_hub::Hub;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::{auth::Auth, budget::Budget, gate::Gate, lane::Lane};
+use crate::{auth::Auth, budget::Budget, gate::Gate, lane::Lane, settings::ServerSettings};
 
 /// What the server is given.
 pub struct Parts {
@@ -48,6 +48,22 @@ pub(crate) struct Application {
 }
 
 impl Application {
+    /// Everything but the hub as it is at the start.
+    pub(crate) fn new(settings: &ServerSettings, parts: Parts, addr: SocketAddr, auth: Auth) -> Self {
+        Self {
+            parts,
+            addr,
+            auth,
+            gate: Gate::new(settings),
+            budget: Budget::default(),
+            closing: CancellationToken::new(),
+            conversations: TaskTracker::new(),
+            lane: Lane::default(),
+            counts: Counts::default(),
+            started: Instant::now(),
+        }
+    }
+
     pub(crate) const fn hub(&self) -> &Hub {
         &self.parts.hub
     }

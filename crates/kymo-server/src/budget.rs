@@ -71,6 +71,12 @@ impl Budget {
             .expect("it is never closed")
     }
 
+    /// What is held now.
+    #[cfg(test)]
+    pub(crate) fn used(&self) -> usize {
+        self.0.used.load(Relaxed)
+    }
+
     /// A claim on this budget for memory that somebody else holds.
     pub(crate) fn claim(&self) -> Claim {
         Claim {
@@ -216,7 +222,7 @@ mod tests {
         assert_eq!(held(&budget, b"abcdef", 10).err(), Some("busy"));
         drop(first);
         assert!(held(&budget, b"abcdef", 10).is_ok());
-        assert_eq!(budget.0.used.load(Relaxed), 0);
+        assert_eq!(budget.used(), 0);
     }
 
     #[test]
@@ -229,7 +235,7 @@ mod tests {
         assert!(held(&budget, b"abc", 10).is_ok());
         assert_eq!(claim.set(9).map_err(|error| error.code), Err("busy"));
         drop(claim);
-        assert_eq!(budget.0.used.load(Relaxed), 0);
+        assert_eq!(budget.used(), 0);
     }
 
     #[test]

@@ -354,3 +354,6 @@ async fn unharmed<T>(work: impl Future<Output = Result<T, ApiError>>) -> Result<
         Err(_) => Err(ApiError::fault()),
     }
 }
+
+#[cfg(test)]
+mod tests;

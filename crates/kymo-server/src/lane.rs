@@ -120,3 +120,6 @@ impl Seat {
 pub(crate) fn adopt(stream: TcpStream) -> io::Result<TcpStream> {
     TcpStream::from_std(stream.into_std()?)
 }
+
+#[cfg(test)]
+mod tests;

@@ -31,6 +31,8 @@ mod server;
 mod settings;
 mod socket;
 mod spread;
+#[cfg(test)]
+mod stage;
 mod status;
 mod stream;
 mod tokens;

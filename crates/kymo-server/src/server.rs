@@ -4,7 +4,7 @@
 //! within a few seconds is cut. Closing the hub afterwards is the caller's.
 use std::{
     convert::Infallible, io, net::SocketAddr, panic::AssertUnwindSafe, path::PathBuf, sync::Arc,
-    time::Duration, time::Instant,
+    time::Duration,
 };
 
 use axum::{
@@ -25,13 +25,11 @@ use tower::util::ServiceExt;
 use tracing::{debug, warn};
 
 use crate::{
-    app::{App, Application, Counts, Parts},
+    app::{App, Application, Parts},
     auth::Auth,
-    budget::Budget,
     descriptors, direct,
     error::{ApiError, answers},
-    gate::{Entry, Gate},
-    lane::Lane,
+    gate::Entry,
     routes,
     settings::ServerSettings,
 };
@@ -96,19 +94,11 @@ impl Server {
             Ok((listener, addr))
         };
         let (listener, addr) = listen.await.map_err(|cause| StartError::Listen { addr, cause })?;
-        let app = Arc::new(Application {
-            parts,
-            addr,
-            auth,
-            gate: Gate::new(&settings),
-            budget: Budget::default(),
-            closing: CancellationToken::new(),
-            conversations: TaskTracker::new(),
-            lane: Lane::default(),
-            counts: Counts::default(),
-            started: Instant::now(),
-        });
-        Ok(Self { listener, app })
+        let app = Application::new(&settings, parts, addr, auth);
+        Ok(Self {
+            listener,
+            app: Arc::new(app),
+        })
     }
 
     /// Where it listens.

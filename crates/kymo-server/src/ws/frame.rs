@@ -134,6 +134,20 @@ pub(crate) fn unmask(payload: &mut [u8], mask: [u8; 4]) {
     }
 }
 
+/// A frame as a client sends it; `first` is its first byte.
+#[cfg(test)]
+pub(crate) fn masked(first: u8, payload: &[u8], mask: [u8; 4]) -> Vec<u8> {
+    let mut out = Vec::new();
+    write_header(Opcode::Text, payload.len(), &mut out);
+    out[0] = first;
+    out[1] |= 0x80;
+    out.extend_from_slice(&mask);
+    let at = out.len();
+    out.extend_from_slice(payload);
+    unmask(&mut out[at..], mask);
+    out
+}
+
 /// Appends the header of a whole, unmasked frame.
 pub(crate) fn write_header(opcode: Opcode, payload: usize, out: &mut Vec<u8>) {
     let (header, length) = header(opcode, payload);

@@ -178,29 +178,10 @@ fn text(payload: &[u8]) -> Result<Incoming<'_>, Fault> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ws::frame::masked as frame;
     use proptest::prelude::*;
 
     const MAX: usize = 1000;
-
-    fn frame(first: u8, payload: &[u8], mask: [u8; 4]) -> Vec<u8> {
-        let mut out = vec![first];
-        match payload.len() {
-            size @ 0..126 => out.push(0x80 | u8::try_from(size).expect("short")),
-            size @ 126..65_536 => {
-                out.push(0x80 | 126);
-                out.extend_from_slice(&u16::try_from(size).expect("medium").to_be_bytes());
-            }
-            size => {
-                out.push(0x80 | 127);
-                out.extend_from_slice(&(size as u64).to_be_bytes());
-            }
-        }
-        out.extend_from_slice(&mask);
-        let at = out.len();
-        out.extend_from_slice(payload);
-        unmask(&mut out[at..], mask);
-        out
-    }
 
     /// Everything the inbox hands out, as words, and how it ended.
     fn read_all(chunks: &[&[u8]]) -> (Vec<String>, Option<u16>) {

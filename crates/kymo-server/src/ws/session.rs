@@ -359,3 +359,6 @@ fn poll_read(
     // A socket that is silent holds no buffer of its own.
     socket::poll_landed(socket, cx, |bytes| inbox.room().extend_from_slice(bytes))
 }
+
+#[cfg(test)]
+mod tests;

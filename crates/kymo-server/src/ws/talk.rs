@@ -522,3 +522,6 @@ fn poll_next(
 /// How often it was time to look after the peer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Ticks(pub(crate) u32);
+
+#[cfg(test)]
+mod tests;
