@@ -27,6 +27,8 @@ const REQUEST_RECORDS_MAX: usize = 1_000;
 /// How long new events queue behind older ones of ours once a server is back. A server that takes no spool up (or one
 /// so slowly) must not keep everything from it for ever.
 const QUEUE_BEHIND: Duration = Duration::from_secs(15);
+/// What counts of that between two looks at most: a machine that slept in between did so with its server.
+const COUNTED_MAX: Duration = Duration::from_secs(1);
 /// After so long events are held back a little, for spooling more would never let the spool become empty.
 const HOLD_BACK_AFTER: Duration = Duration::from_secs(8);
 /// Between looks at the spool folder.
@@ -49,9 +51,24 @@ pub(crate) struct Outbox {
 
 /// Older events of this process are in the spool; newer ones must not overtake them.
 struct Behind {
-    /// When the server that should take them up was first seen.
-    since: Option<Instant>,
+    chance: Chance,
     look_at: Instant,
+}
+
+/// How long the server that is there now could have taken them up.
+#[derive(Default)]
+struct Chance {
+    seen: Option<Instant>,
+    had: Duration,
+}
+
+impl Chance {
+    /// How long, now that the server is seen once more.
+    fn had(&mut self, now: Instant) -> Duration {
+        let seen = self.seen.replace(now).unwrap_or(now);
+        self.had += (now - seen).min(COUNTED_MAX);
+        self.had
+    }
 }
 
 /// What became of events.
@@ -176,27 +193,29 @@ impl Outbox {
     /// Whether older events of ours still wait in the spool, so that these have to go behind them. Waits a little for
     /// them where a steady flow would otherwise fill the spool as fast as the server empties it.
     fn must_queue(&mut self) -> bool {
-        let Some(since) = self
-            .behind
-            .as_mut()
-            .map(|behind| *behind.since.get_or_insert_with(Instant::now))
-        else {
-            return false;
-        };
-        let now = Instant::now();
-        let deadline = (since + QUEUE_BEHIND).min(now + self.patience);
-        let holds_back = now >= since + HOLD_BACK_AFTER;
+        let began = Instant::now();
+        let mut had = self.had_a_chance();
+        let holds_back = had >= HOLD_BACK_AFTER;
         while self.is_behind() {
-            if !holds_back || Instant::now() >= deadline || !(self.has_room)() {
-                if since.elapsed() < QUEUE_BEHIND {
+            let waits = holds_back && had < QUEUE_BEHIND && began.elapsed() < self.patience;
+            if !waits || !(self.has_room)() {
+                if had < QUEUE_BEHIND {
                     return true;
                 }
                 self.behind = None;
                 return false;
             }
             std::thread::sleep(LOOK_AT_SPOOL);
+            had = self.had_a_chance();
         }
         false
+    }
+
+    fn had_a_chance(&mut self) -> Duration {
+        let now = Instant::now();
+        self.behind
+            .as_mut()
+            .map_or(Duration::ZERO, |behind| behind.chance.had(now))
     }
 
     /// Whether our own spool is still there, as we wrote it or claimed by the server (`<name>.<claim>.taking`).
@@ -237,7 +256,7 @@ impl Outbox {
         });
         self.client = None;
         if let Some(behind) = &mut self.behind {
-            behind.since = None;
+            behind.chance = Chance::default();
         }
         self.look_again_at = Instant::now() + LOOK_AGAIN;
     }
@@ -256,7 +275,7 @@ impl Outbox {
         // Nobody but us empties the spool of a server elsewhere, and that goes through here too.
         if !self.is_elsewhere {
             self.behind.get_or_insert(Behind {
-                since: None,
+                chance: Chance::default(),
                 look_at: Instant::now(),
             });
         }
@@ -317,6 +336,23 @@ mod tests {
                 .all(|part| part.iter().map(String::len).sum::<usize>() <= REQUEST_BYTES_MAX)
         );
         assert_eq!(parts.len(), 3);
+    }
+
+    #[test]
+    fn a_machine_that_sleeps_takes_no_chance_from_its_server() {
+        let (mut chance, mut now) = (Chance::default(), Instant::now());
+        assert_eq!(chance.had(now), Duration::ZERO);
+        for _ in 0..100 {
+            now += LOOK_AT_SPOOL;
+            chance.had(now);
+        }
+        assert_eq!(chance.had(now), LOOK_AT_SPOOL * 100);
+        now += Duration::from_secs(3600);
+        assert_eq!(chance.had(now), LOOK_AT_SPOOL * 100 + COUNTED_MAX);
+        assert!(
+            COUNTED_MAX + HOLD_BACK_AFTER < QUEUE_BEHIND,
+            "there is time to hold back"
+        );
     }
 
     #[test]

@@ -160,41 +160,56 @@ fn a_pipe_is_sent_on_while_it_is_still_open() {
 }
 
 #[test]
-fn a_stream_stays_in_order_over_a_stop_and_a_restart() {
+fn a_stream_stays_in_order_over_a_stop_and_a_restart_and_goes_directly_again() {
     use std::io::Write;
+    /// More than are said between two times that a server takes the spool up.
+    const ONE_AFTER_THE_OTHER: usize = 250;
+    /// Everything here is counted in events, which are said only while this machine runs.
+    const SAID_MAX: usize = 6_000;
     let home = Home::new();
     let server = home.serve();
-    let mut command = home.command(&["emit", "-"]);
+    let mut command = home.command(&["emit", "-", "--json"]);
     command.stdin(Stdio::piped());
     let mut emitting = Running::start(command);
     let mut stdin = emitting.stdin();
     let mut said = 0;
     // A steady flow, faster than any spool could be found empty between two of its events.
-    let mut say_for = |time: Duration| {
-        let until = std::time::Instant::now() + time;
-        while std::time::Instant::now() < until {
-            said += 1;
-            writeln!(stdin, "{{\"type\":\"steady\",\"data\":{{\"n\":{said}}}}}").expect("written");
-            std::thread::sleep(Duration::from_millis(20));
-        }
+    let mut say = || {
+        said += 1;
+        writeln!(stdin, "{{\"type\":\"steady\",\"data\":{{\"n\":{said}}}}}").expect("written");
+        std::thread::sleep(Duration::from_millis(20));
         said
     };
-    say_for(Duration::from_millis(200));
+    for _ in 0..10 {
+        say();
+    }
+    server.wait_for_events("type:steady", 10);
     server.stop();
-    say_for(Duration::from_millis(500));
+    let spool = home.data().join("spool");
+    let is_waiting = || spool.read_dir().is_ok_and(|mut files| files.next().is_some());
+    while !is_waiting() {
+        assert!(say() < SAID_MAX, "nothing is kept while there is no server");
+    }
     let server = home.serve();
-    let said = say_for(Duration::from_secs(15));
+    let mut directly = 0;
+    while directly < ONE_AFTER_THE_OTHER {
+        directly = if is_waiting() { 0 } else { directly + 1 };
+        assert!(say() < SAID_MAX, "all goes through the spool for ever");
+    }
     drop(stdin);
-    assert!(emitting.end().0.success());
+    let (status, receipt, _) = emitting.end();
+    assert!(status.success());
     let seen = server.wait_for_events("type:steady", said);
     assert_eq!(numbers(&seen), (1..=said as u64).collect::<Vec<_>>());
+    let receipt: serde_json::Value = serde_json::from_str(&receipt.concat()).expect("a receipt");
+    assert_eq!(
+        receipt["last"],
+        seen[said - 1]["seq"],
+        "the last one went directly"
+    );
     assert!(
-        !std::fs::exists(home.data().join("spool")).expect("looked at")
-            || std::fs::read_dir(home.data().join("spool"))
-                .expect("read")
-                .next()
-                .is_none(),
-        "after a while events go directly again"
+        receipt["spooled"].as_u64().is_some_and(|kept| kept > 0),
+        "{receipt}"
     );
 }
 
