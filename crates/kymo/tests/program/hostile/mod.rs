@@ -7,6 +7,8 @@ mod bodies;
 mod bystander;
 mod deaf;
 mod descriptors;
+#[cfg(target_os = "linux")] // the only one that changes the limits of a running process
+mod exhausted;
 mod filters;
 mod frames;
 mod idle;
