@@ -101,7 +101,7 @@ pub(crate) static WORKS: &[Work] = &[
         bars: &[Bar::at_least(50_000.0), Bar::new("p99", Limit::Below(3_000.0))],
         who: Who::Only(&[], "speaks no HTTP"),
         run: single::over_http,
-        floor: None,
+        floor: Some(floors::ping_pong_http),
     },
     Work {
         key: "burst",
@@ -130,7 +130,7 @@ pub(crate) static WORKS: &[Work] = &[
         ],
         who: Who::Everyone,
         run: open_loop::run,
-        floor: None,
+        floor: Some(floors::hand_on),
     },
     Work {
         key: "replay",
@@ -138,7 +138,7 @@ pub(crate) static WORKS: &[Work] = &[
         bars: &[Bar::at_least(5_000_000.0)],
         who: Who::Everyone,
         run: replay::all,
-        floor: None,
+        floor: Some(floors::file_to_reader),
     },
     Work {
         key: "replay-filtered",

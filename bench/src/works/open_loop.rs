@@ -21,21 +21,30 @@ use crate::{
 const RATE_PER_SECOND: usize = 2_000;
 
 /// Readers.
-const READERS: usize = 10;
+pub(crate) const READERS: usize = 10;
 
 /// When each event was sent, in nanoseconds since the clock started.
 type Sent = Arc<Vec<AtomicU64>>;
 
 pub(super) fn run(contestant: &mut dyn Contestant, scale: &Scale) -> Outcome<Figures> {
+    let links: Outcome<Vec<_>> = (0..READERS).map(|_| contestant.reader()).collect();
+    let publisher = contestant.writer(Door::Socket, 0)?;
+    let call = |number| contestant.single(Door::Socket, 0, &events::event(number)).bytes;
+    fixed_rate(links?, publisher, call, scale)
+}
+
+/// How long events take from the publisher to each reader, at the rate of the work, and whether that was kept.
+pub(crate) fn fixed_rate(
+    links: Vec<Link>,
+    publisher: Link,
+    call: impl Fn(u64) -> Arc<[u8]>,
+    scale: &Scale,
+) -> Outcome<Figures> {
     let events =
         |time: Duration| usize::try_from(time.as_millis()).map(|millis| RATE_PER_SECOND * millis / 1_000);
     let (uncounted, total) = (events(scale.warm_up)?, events(scale.warm_up + scale.open_loop)?);
-    let links: Outcome<Vec<_>> = (0..READERS).map(|_| contestant.reader()).collect();
-    let calls: Vec<_> = (0..total as u64)
-        .map(|number| contestant.single(Door::Socket, 0, &events::event(number)).bytes)
-        .collect();
-    let publisher = contestant.writer(Door::Socket, 0)?;
-    let (waits, seconds) = open_loop(links?, publisher, &calls, RATE_PER_SECOND as u64, uncounted)?;
+    let calls: Vec<_> = (0..total as u64).map(call).collect();
+    let (waits, seconds) = open_loop(links, publisher, &calls, RATE_PER_SECOND as u64, uncounted)?;
     let mut figures = p50_p99(waits).to_vec();
     figures.push(figure(RATE, "events/s", total as f64 / seconds));
     Ok(figures)

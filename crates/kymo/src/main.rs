@@ -28,6 +28,12 @@ mod station;
 mod tap;
 mod welcome;
 
+/// Gives back what is no longer used, whichever thread used it. With the system's allocator each of the threads that
+/// read the past kept what its largest reads had taken, and a server's memory crept up for hours (docs/performance.md).
+#[cfg(unix)]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> std::process::ExitCode {
     let cli = cli::parse(std::env::args_os());
     cli::start_logging(cli.verbose);
