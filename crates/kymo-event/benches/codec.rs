@@ -4,8 +4,8 @@ use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use kymo_event::{
-    Batch, Level, Limits, LineView, Micros, RawJson, RecordFormat, Records, Seq, check_crc,
-    dialects::{self, Dialect, Native},
+    Batch, Event, LedgerId, Level, Limits, LineView, Micros, RawJson, RecordFormat, Records, Seq, check_crc,
+    dialects::{self, Dialect, Native, Resonance},
     filter::Key,
     write_line,
 };
@@ -115,6 +115,90 @@ fn reading(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// Records of a resonance ledger: short ones, and one in four with a sentence in it.
+fn resonance(number: usize) -> String {
+    let ts = format!("17614474{:02}.{:06}", number % 100, number * 37 % 1_000_000);
+    match number % 4 {
+        0 => format!(r#"{{"event": "thesis_start", "task_id": "demo-{number:05}", "ts": {ts}}}"#),
+        1 => format!(
+            r#"{{"event": "synthesis_end", "task_id": "demo-{number:05}", "pass": 2, "duration_sec": 0.8306542999998783, "ts": {ts}}}"#
+        ),
+        2 => format!(
+            r#"{{"event": "eval", "task_id": "demo-{number:05}", "quality": 0.8, "evidence_ok": true, "eval": {{"quality": 0.8, "risks": [], "notes": "auto"}}, "ts": {ts}}}"#
+        ),
+        _ => format!(
+            r#"{{"event": "persona_llm_run", "task_id": "demo-{number:05}", "persona": "thesis", "provider": "example", "model": "large-1", "duration_sec": 2.3977277999947546, "ok": false, "error": "NotFound: 404 the model was not found, or this project does not have access to it; please name a version that is there. For more, see https://models.example/docs/learn/model-versions", "prompt_chars": 289, "ts": {ts}}}"#
+        ),
+    }
+}
+
+fn forms(criterion: &mut Criterion) {
+    let limits = Limits::default();
+    let lines: Vec<String> = (0..COUNT).map(resonance).collect();
+    let ndjson = lines.join("\n");
+    let mut group = criterion.benchmark_group("read 1000 resonance records");
+    group.throughput(Throughput::Elements(COUNT as u64));
+    group.bench_function("lines into a batch", |bencher| {
+        bencher.iter(|| {
+            let mut batch = Batch::with_capacity(COUNT * 400, COUNT);
+            read_all(
+                black_box(ndjson.as_bytes()),
+                RecordFormat::Lines,
+                &limits,
+                &mut batch,
+            );
+            batch
+        });
+    });
+    let records: Vec<_> = Records::new(ndjson.as_bytes(), RecordFormat::Lines, &limits)
+        .unwrap()
+        .map(|record| record.value.unwrap())
+        .collect();
+    group.bench_function("of it: detect", |bencher| {
+        bencher.iter(|| {
+            records
+                .iter()
+                .filter(|record| dialects::detect(black_box(**record)).name() == "resonance")
+                .count()
+        });
+    });
+    group.bench_function("of it: read", |bencher| {
+        bencher.iter(|| {
+            records
+                .iter()
+                .filter(|record| Resonance.read(black_box(**record), &limits).is_ok())
+                .count()
+        });
+    });
+    let stored: Vec<Vec<u8>> = records
+        .iter()
+        .map(|record| stored(&Resonance.read(*record, &limits).unwrap()))
+        .collect();
+    group.bench_function("give out", |bencher| {
+        let ledger = LedgerId::new("0198c2f0-6f1e-7c55-a1c1-3b6c2f6f0a11");
+        let mut out = Vec::with_capacity(COUNT * 500);
+        bencher.iter(|| {
+            out.clear();
+            for line in &stored {
+                Resonance.write(&LineView::parse(black_box(line)).unwrap(), &ledger, &mut out);
+            }
+            out.len()
+        });
+    });
+    group.finish();
+}
+
+/// The line of an event, without its line feed.
+fn stored(event: &Event<'_>) -> Vec<u8> {
+    let mut batch = Batch::default();
+    batch.push(event);
+    let mut out = Vec::new();
+    let recorded = Micros(1_771_095_683_457_102).text();
+    write_line(&mut out, Seq::new(1_000_000).unwrap(), &recorded, batch.body(0));
+    out.pop();
+    out
+}
+
 fn writing(criterion: &mut Criterion) {
     let lines = lines();
     let bodies: Vec<&[u8]> = lines
@@ -176,6 +260,6 @@ fn looking(criterion: &mut Criterion) {
 criterion_group! {
     name = codec;
     config = Criterion::default().sample_size(30).warm_up_time(std::time::Duration::from_millis(500)).measurement_time(std::time::Duration::from_secs(2));
-    targets = reading, writing, looking
+    targets = reading, forms, writing, looking
 }
 criterion_main!(codec);

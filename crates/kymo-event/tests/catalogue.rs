@@ -82,6 +82,8 @@ const NAMED: &[(&str, &[&str])] = &[
             "user_whisper",
             "persona_response",
             "rune_report",
+            "dialogue_event",
+            "unrecognised",
         ],
     ),
     (

@@ -1,13 +1,14 @@
 //! CloudEvents: the public cases, the modes of HTTP, and what is refused by name.
+mod support;
+
 use std::{fs, path::PathBuf};
 
 use kymo_event::{
-    Batch, Event, LedgerId, Limits, LineView, Micros, RawJson, Refusal, Seq,
+    Event, Limits, RawJson, Refusal,
     dialects::{
         CloudEvents, Dialect, Native,
         cloudevents::{Mode, mode, read_binary},
     },
-    write_line,
 };
 use serde_json::{Value, json};
 
@@ -32,14 +33,7 @@ fn read(text: &str) -> Result<Event<'_>, Refusal> {
 }
 
 fn given_back(event: &Event<'_>) -> Value {
-    let mut batch = Batch::default();
-    batch.push(event);
-    let mut line = Vec::new();
-    write_line(&mut line, Seq::FIRST, &Micros(0).text(), batch.body(0));
-    line.pop();
-    let mut out = Vec::new();
-    CloudEvents.write(&LineView::parse(&line).unwrap(), &LedgerId::new("l"), &mut out);
-    serde_json::from_slice(&out).unwrap()
+    serde_json::from_str(&support::given_out(&CloudEvents, event)).unwrap()
 }
 
 #[test]

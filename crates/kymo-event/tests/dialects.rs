@@ -1,34 +1,15 @@
 //! What every dialect must hold, over the list of dialects.
+mod support;
+
 use kymo_event::{
-    Batch, Event, LedgerId, Limits, LineView, Micros, RawJson, Seq,
+    Event, Limits, RawJson, Seq,
     dialects::{self, DIALECTS, Dialect, Native},
-    write_line,
 };
 use serde_json::Value;
-
-fn ledger() -> LedgerId {
-    LedgerId::new("0198c2f0-6f1e-7c55-a1c1-3b6c2f6f0a11")
-}
-
-fn line_of(event: &Event<'_>) -> Vec<u8> {
-    let mut batch = Batch::default();
-    batch.push(event);
-    let mut line = Vec::new();
-    write_line(
-        &mut line,
-        Seq::new(7).unwrap(),
-        &Micros(1_771_095_683_457_102).text(),
-        batch.body(0),
-    );
-    line.pop();
-    line
-}
+use support::given_out;
 
 fn written(dialect: &dyn Dialect, event: &Event<'_>) -> Value {
-    let line = line_of(event);
-    let mut out = Vec::new();
-    dialect.write(&LineView::parse(&line).unwrap(), &ledger(), &mut out);
-    let mut value: Value = serde_json::from_slice(&out).unwrap();
+    let mut value: Value = serde_json::from_str(&given_out(dialect, event)).unwrap();
     if dialect.name() == Native.name() {
         for key in ["seq", "recorded", "crc"] {
             assert!(
@@ -67,10 +48,8 @@ fn as_json(text: &str) -> Value {
 #[test]
 fn every_sample_comes_back_equal_as_json() {
     each_sample(|dialect, sample, event| {
-        let mut out = Vec::new();
-        let line = line_of(&event);
-        dialect.write(&LineView::parse(&line).unwrap(), &ledger(), &mut out);
-        let mut back = as_json(std::str::from_utf8(&out).unwrap());
+        let out = given_out(dialect, &event);
+        let mut back = as_json(&out);
         if dialect.name() == Native.name() {
             for key in ["seq", "recorded", "crc"] {
                 assert!(
@@ -80,14 +59,9 @@ fn every_sample_comes_back_equal_as_json() {
             }
         }
         assert_eq!(back, as_json(sample), "{}: {sample}", dialect.name());
-        assert_eq!(
-            std::str::from_utf8(&out).unwrap().matches("1e400").count(),
-            sample.matches("1e400").count()
-        );
-        assert_eq!(
-            std::str::from_utf8(&out).unwrap().matches("\\ud800").count(),
-            sample.matches("\\ud800").count()
-        );
+        for token in ["1e400", "\\ud800"] {
+            assert_eq!(out.matches(token).count(), sample.matches(token).count());
+        }
     });
 }
 
@@ -128,14 +102,14 @@ fn every_sample_survives_a_spool() {
 fn every_dialect_gives_out_the_events_of_every_other() {
     each_sample(|_, sample, event| {
         for dialect in DIALECTS {
-            let mut out = Vec::new();
-            dialect.write(&LineView::parse(&line_of(&event)).unwrap(), &ledger(), &mut out);
-            let text = std::str::from_utf8(&out).unwrap();
-            let record = RawJson::parse(text, 128).unwrap_or_else(|refusal| panic!("{text}: {refusal}"));
+            let text = given_out(*dialect, &event);
+            let record = RawJson::parse(&text, 128).unwrap_or_else(|refusal| panic!("{text}: {refusal}"));
             let again = dialect.read(record, &Limits::default());
             let again =
                 again.unwrap_or_else(|refusal| panic!("{sample} as {}: {text}: {refusal}", dialect.name()));
-            assert_eq!((&again.kind, &again.data), (&event.kind, &event.data), "{text}");
+            // A form whose payload is always an object has an empty one where there is none.
+            let data = again.data.filter(|data| event.data.is_some() || data != "{}");
+            assert_eq!((&again.kind, &data), (&event.kind, &event.data), "{text}");
         }
     });
 }

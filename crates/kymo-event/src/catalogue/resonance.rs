@@ -198,6 +198,18 @@ pub(super) const TYPES: &[TypeInfo] = &[
         "The steps of a video were not carried out",
     ),
     kind(
+        "dialogue.event",
+        "session",
+        Info,
+        "Something was said between agents",
+    ),
+    kind(
+        "unrecognised",
+        "other",
+        Info,
+        "A record that says nowhere what it is",
+    ),
+    kind(
         "test.event",
         "other",
         Info,

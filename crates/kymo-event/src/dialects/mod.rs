@@ -2,12 +2,22 @@
 //!
 //! Reading never loses anything: what has no key in the envelope goes to `ext`, and where a value had to be put into
 //! our form, the original stays in `ext` under its own name, so that writing can give it back.
+mod broadcast;
 pub mod cloudevents;
+mod conductor;
+pub mod egos;
 mod fields;
+mod mapped;
 mod native;
+mod resonance;
 
+pub use broadcast::Broadcast;
 pub use cloudevents::CloudEvents;
+pub use conductor::Conductor;
+pub use egos::Egos;
+pub use mapped::{Mapping, MappingError, UNRECOGNISED};
 pub use native::Native;
+pub use resonance::{ExtendedResonance, Resonance};
 
 use crate::{Event, LedgerId, Limits, LineView, RawJson, Refusal};
 
@@ -15,12 +25,13 @@ use crate::{Event, LedgerId, Limits, LineView, RawJson, Refusal};
 pub trait Dialect: Sync {
     /// The word in `dialect:` and in requests.
     fn name(&self) -> &'static str;
-    /// Whether the id it carries identifies the event (so that a repeat is one).
+    /// Whether the ids of its events identify them (so that a repeat is one). Where only some of a form's ids do, the
+    /// others stay in `ext` and the event has none.
     fn id_is_identity(&self) -> bool {
         true
     }
-    /// Whether a record looks like this dialect. Native comes last and takes what is left.
-    fn detects(&self, record: RawJson<'_>) -> bool;
+    /// Whether a record is surely of this dialect, among those that the dialects before it in the list left.
+    fn detects(&self, record: &RawJson<'_>) -> bool;
     /// Reads a record. The byte in a refusal counts from the start of the record.
     fn read<'a>(&self, record: RawJson<'a>, limits: &Limits) -> Result<Event<'a>, Refusal>;
     /// Appends the event in this form to `out`.
@@ -30,7 +41,7 @@ pub trait Dialect: Sync {
 }
 
 /// Every dialect we speak, in the order auto-detection tries them.
-pub static DIALECTS: &[&dyn Dialect] = &[&CloudEvents, &Native];
+pub static DIALECTS: &[&dyn Dialect] = &[&CloudEvents, &Broadcast, &Conductor, &Egos, &Resonance, &Native];
 
 /// A dialect by its name.
 #[must_use]
@@ -38,12 +49,17 @@ pub fn by_name(name: &str) -> Option<&'static dyn Dialect> {
     DIALECTS.iter().copied().find(|dialect| dialect.name() == name)
 }
 
-/// The dialect a record is written in.
+/// The dialect a record is written in, where its shape leaves no doubt; `None` for one that says nowhere what it is.
+#[must_use]
+pub fn recognise(record: RawJson<'_>) -> Option<&'static dyn Dialect> {
+    DIALECTS.iter().copied().find(|dialect| dialect.detects(&record))
+}
+
+/// The dialect to read a record in: the one it is recognised as, else the native one, which will say what is missing.
 #[must_use]
 pub fn detect(record: RawJson<'_>) -> &'static dyn Dialect {
-    DIALECTS
-        .iter()
-        .copied()
-        .find(|dialect| dialect.detects(record))
-        .unwrap_or(&Native)
+    // Native is the last of the list, whether it recognises the record or not.
+    let (_, others) = DIALECTS.split_last().expect("there are dialects");
+    let mut others = others.iter().copied();
+    others.find(|dialect| dialect.detects(&record)).unwrap_or(&Native)
 }

@@ -15,8 +15,8 @@ impl Dialect for Native {
         "kymo"
     }
 
-    fn detects(&self, _: RawJson<'_>) -> bool {
-        true
+    fn detects(&self, record: &RawJson<'_>) -> bool {
+        record.get("type").is_some()
     }
 
     fn read<'a>(&self, record: RawJson<'a>, limits: &Limits) -> Result<Event<'a>, Refusal> {

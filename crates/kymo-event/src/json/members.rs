@@ -24,6 +24,16 @@ impl<'a> Member<'a> {
         }
     }
 
+    /// Whether it has this name.
+    #[inline]
+    #[must_use]
+    pub fn is_named(&self, name: &str) -> bool {
+        match self.escapes {
+            0 => self.name == name,
+            _ => self.name().as_deref() == Some(name),
+        }
+    }
+
     /// The name as it is written between its quotes.
     #[must_use]
     pub const fn raw_name(&self) -> &'a str {

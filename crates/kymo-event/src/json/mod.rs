@@ -96,16 +96,21 @@ impl<'a> RawJson<'a> {
     }
 
     /// Whether the value may be an object with a member of that name; `false` is certain, and costs next to nothing.
+    #[inline(always)]
     #[must_use]
     pub fn may_have(self, name: &str) -> bool {
         self.outline.may_have(name.as_bytes())
     }
 
     /// The value of the first member of that name.
+    #[inline]
     #[must_use]
     pub fn get(self, name: &str) -> Option<Self> {
+        if !self.may_have(name) {
+            return None;
+        }
         self.members()?
-            .find(|member| member.name().as_deref() == Some(name))
+            .find(|member| member.is_named(name))
             .map(|member| member.value())
     }
 

@@ -92,6 +92,7 @@ impl Outline {
         (index < self.count).then(|| self.spans[index])
     }
 
+    #[inline(always)]
     pub(super) fn may_have(&self, name: &[u8]) -> bool {
         self.names & name_bit(name) != 0
     }

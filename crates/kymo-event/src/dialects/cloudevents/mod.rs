@@ -23,8 +23,8 @@ impl Dialect for CloudEvents {
         NAME
     }
 
-    fn detects(&self, record: RawJson<'_>) -> bool {
-        record.may_have("specversion") && record.get("specversion").is_some()
+    fn detects(&self, record: &RawJson<'_>) -> bool {
+        record.get("specversion").is_some()
     }
 
     fn read<'a>(&self, record: RawJson<'a>, limits: &Limits) -> Result<Event<'a>, Refusal> {
