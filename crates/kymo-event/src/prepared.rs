@@ -57,7 +57,12 @@ impl Batch {
 
     /// Takes the last event back (a repeat that needs no second place).
     pub fn pop(&mut self) {
-        self.items.pop();
+        self.truncate(self.items.len().saturating_sub(1));
+    }
+
+    /// Keeps the first `count` events, and nothing of one whose writing was given up.
+    pub fn truncate(&mut self, count: usize) {
+        self.items.truncate(count);
         self.bytes
             .truncate(self.items.last().map_or(0, |item| item.end as usize));
     }

@@ -16,6 +16,7 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 mod claims;
 pub(crate) mod repeats;
+pub(crate) mod round;
 mod shards;
 mod stored;
 

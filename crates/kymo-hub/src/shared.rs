@@ -52,6 +52,11 @@ impl Loaded {
         // The sender only goes after it said so, or with the runtime.
         let _ = self.0.clone().wait_for(|loaded| *loaded).await;
     }
+
+    /// Whether nobody need wait.
+    pub(crate) fn is_over(&self) -> bool {
+        *self.0.borrow()
+    }
 }
 
 impl Drop for Shared {

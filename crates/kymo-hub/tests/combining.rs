@@ -4,45 +4,14 @@ mod common;
 use std::{
     collections::BTreeMap,
     future::poll_fn,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, atomic::Ordering::SeqCst},
     task::{Poll, Waker},
 };
 
-use common::*;
-use kymo_event::{Limits, RecordFormat, Records};
-use kymo_hub::{Combiner, From, HubSettings, Principal, PublishError, Receipt, Scope, Ticket};
+use common::{rounds::*, *};
+use kymo_hub::{Combiner, From, HubSettings, Principal, PublishError, Scope};
 use kymo_ledger::{Durability, LedgerSettings};
-
-/// What a client sends: an array of events, or one.
-fn records(body: &str) -> Records<'_> {
-    Records::new(body.as_bytes(), RecordFormat::Json, &Limits::default()).expect("records")
-}
-
-fn take(combiner: &Combiner, body: &str) -> Option<Ticket> {
-    take_as(combiner, &Arc::new(Principal::owner()), body)
-}
-
-fn take_as(combiner: &Combiner, principal: &Arc<Principal>, body: &str) -> Option<Ticket> {
-    combiner.take(principal, records(body), None, Waker::noop())
-}
-
-/// Lets the combiner work until the ticket is settled.
-async fn settled(combiner: &Combiner, ticket: &Ticket) -> Result<Receipt, PublishError> {
-    let run = combiner.run();
-    tokio::pin!(run);
-    let receipt = poll_fn(|cx| {
-        let _ = run.as_mut().poll(cx);
-        ticket.receipt().map_or(Poll::Pending, Poll::Ready)
-    });
-    tokio::time::timeout(PATIENCE, receipt)
-        .await
-        .expect("it is answered")
-}
-
-fn span(receipt: &Receipt) -> (usize, Option<u64>, Option<u64>) {
-    let number = |seq: Option<kymo_event::Seq>| seq.map(|seq| seq.get());
-    (receipt.accepted, number(receipt.first), number(receipt.last))
-}
 
 #[tokio::test]
 async fn each_client_is_told_the_seqs_of_its_own_events() {
@@ -95,10 +64,6 @@ async fn what_is_not_plain_is_left_to_others_and_leaves_nothing_behind() {
         bound: BTreeMap::new(),
     });
     let first = take(&combiner, r#"{"type":"a.first"}"#).expect("plain");
-    assert!(
-        take(&combiner, r#"{"type":"a.b","id":"1"}"#).is_none(),
-        "it may be a repeat"
-    );
     assert!(
         take(&combiner, r#"[{"type":"a.b"},{"type":""}]"#).is_none(),
         "one is refused"
@@ -176,7 +141,7 @@ async fn what_is_flushed_comes_before_what_is_published_after() {
     let combiner = Combiner::new(&hub.hub);
     let joined = take(&combiner, r#"{"type":"a.b"}"#).expect("plain");
     combiner.flush();
-    let receipt = hub.publish([with_id("1", "{}")]).await;
+    let receipt = hub.publish([numbered(1)]).await;
     assert_eq!(span(&receipt), (1, Some(2), Some(2)));
     assert_eq!(
         span(&settled(&combiner, &joined).await.expect("stored")),
@@ -188,7 +153,11 @@ async fn what_is_flushed_comes_before_what_is_published_after() {
 async fn a_combiner_that_stops_hands_over_what_it_has() {
     let hub = TempHub::new();
     let combiner = Combiner::new(&hub.hub);
-    let ticket = take(&combiner, r#"{"type":"a.b"}"#).expect("plain");
+    let ticket = poll_fn(|cx| {
+        let body = records(r#"{"type":"a.b"}"#);
+        Poll::Ready(combiner.take(&Arc::new(Principal::owner()), body, None, cx.waker()))
+    });
+    let ticket = ticket.await.expect("plain");
     drop(Box::pin(combiner.run()));
     assert!(
         !ticket.is_settled(),
@@ -201,8 +170,49 @@ async fn a_combiner_that_stops_hands_over_what_it_has() {
     })
     .await;
     drop(run);
-    let mut reader = hub.read("", From::Start);
-    assert_eq!(reader.up_to(1).await, [1]);
+    let told = tokio::time::timeout(PATIENCE, ticket.settled()).await;
+    let receipt = told.expect("who waits is told, though no run is there to do it");
+    assert_eq!(span(&receipt.expect("stored")), (1, Some(1), Some(1)));
+}
+
+#[tokio::test]
+async fn a_panic_while_a_request_is_joined_costs_that_request_alone() {
+    let hub = TempHub::new();
+    let combiner = Combiner::new(&hub.hub);
+    let before = take(&combiner, r#"{"type":"a.before"}"#).expect("plain");
+    let breaks = || {
+        let broken = std::iter::once_with(|| panic!("in the middle of a request"));
+        let records = records(r#"[{"type":"a.lost"},{"type":"a.lost"}]"#).chain(broken);
+        combiner.take(&Arc::new(Principal::owner()), records, None, Waker::noop())
+    };
+    assert!(catch_unwind(AssertUnwindSafe(breaks)).is_err());
+    let after = take(&combiner, r#"{"type":"a.after"}"#).expect("plain");
+    let receipt = settled(&combiner, &after).await.expect("stored");
+    assert_eq!(span(&receipt), (1, Some(2), Some(2)));
+    assert!(before.is_settled());
+    let names: Vec<_> = hub
+        .hub
+        .counters()
+        .by_type
+        .into_iter()
+        .map(|(name, _)| name)
+        .collect();
+    assert!(!names.contains(&"a.lost".to_owned()), "{names:?}");
+}
+
+#[tokio::test]
+async fn names_in_refused_requests_leave_room_for_those_of_the_round() {
+    let hub = TempHub::new();
+    let combiner = Combiner::new(&hub.hub);
+    take(&combiner, r#"{"type":"a.b"}"#).expect("plain");
+    for number in 0..1_100 {
+        let refused = format!(r#"[{{"type":"n{number}"}},{{"type":""}}]"#);
+        assert!(take(&combiner, &refused).is_none());
+    }
+    let last = take(&combiner, r#"{"type":"a.last"}"#).expect("plain");
+    settled(&combiner, &last).await.expect("stored");
+    let counted = hub.hub.counters().by_type;
+    assert!(counted.contains(&("a.last".to_owned(), 1)), "{counted:?}");
 }
 
 #[tokio::test]

@@ -1,17 +1,9 @@
 //! The same event twice is stored once: at once, later, after a restart, and however many come between.
 mod common;
 
-use common::*;
+use common::{rounds::duplicates, *};
 use kymo_event::{Event, Seq};
-use kymo_hub::{HubSettings, Principal, Receipt};
-
-fn duplicates(receipt: &Receipt) -> Vec<(usize, u64)> {
-    receipt
-        .duplicates
-        .iter()
-        .map(|duplicate| (duplicate.index, duplicate.seq.get()))
-        .collect()
-}
+use kymo_hub::{HubSettings, Principal};
 
 #[tokio::test]
 async fn twice_within_one_batch_is_stored_once() {

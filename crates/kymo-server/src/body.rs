@@ -15,14 +15,15 @@ use crate::{
     budget::{Budget, Held, too_large},
     error::ApiError,
     inflate,
+    socket::InARow,
 };
 
 /// How long a body may rest between two pieces.
 pub(crate) const PIECE_WITHIN: Duration = Duration::from_secs(20);
 /// How long a body may take in all.
 pub(crate) const WHOLE_WITHIN: Duration = Duration::from_secs(120);
-/// Taken from a connection between two turns of others; one that sends faster than it is read would never let go.
-const SLICE: usize = 256 << 10;
+/// Taken of a body between two turns of others.
+pub(crate) const SLICE: usize = 256 << 10;
 /// What is reserved before bytes are there to justify it.
 const TRUST_MAX: usize = 1 << 20;
 
@@ -99,15 +100,13 @@ async fn collect(
     }
     let mut held = budget.hold();
     held.reserve(announced.unwrap_or(0).min(TRUST_MAX));
-    let (mut next, mut slice_end) = (Some(first), SLICE);
+    let (mut next, mut in_a_row) = (Some(first), InARow::new(SLICE));
     while let Some(piece_bytes) = next {
         held.extend(&piece_bytes, max)?;
+        let bytes = piece_bytes.len();
         // Dropped before the next read, so that the connection's buffer can be used again.
         drop(piece_bytes);
-        if held.len() >= slice_end {
-            slice_end = held.len() + SLICE;
-            tokio::task::yield_now().await;
-        }
+        in_a_row.took(bytes).await;
         next = piece(body, deadline).await?;
     }
     Ok(Body::Whole(held))

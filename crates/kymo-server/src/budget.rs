@@ -13,7 +13,7 @@ use bytes::BufMut;
 use parking_lot::Mutex;
 use tokio::{
     io::{AsyncRead, AsyncReadExt},
-    sync::{Semaphore, SemaphorePermit},
+    sync::{OwnedSemaphorePermit, Semaphore},
 };
 
 use crate::error::ApiError;
@@ -27,7 +27,7 @@ struct Shared {
     max: usize,
     // Buffers are used again: the first touch of fresh memory costs more than the parsing of what is put into it.
     spare: Mutex<Vec<Vec<u8>>>,
-    turns: Semaphore,
+    turns: Arc<Semaphore>,
 }
 
 /// Bodies from this size on are large: they are inflated, checked and cut into records in turns.
@@ -50,23 +50,27 @@ impl Budget {
             used: AtomicUsize::new(0),
             max,
             spare: Mutex::default(),
-            turns: Semaphore::new((processors / 2).max(1)),
+            turns: Semaphore::new((processors / 2).max(1)).into(),
         }))
     }
 
-    /// Waits until so few large bodies are worked on that half of the processors are for others; it is this one's turn
-    /// until what is given is dropped. Nothing may be waited for meanwhile that a client decides.
-    pub(crate) async fn turn(&self) -> SemaphorePermit<'_> {
-        self.0.turns.acquire().await.expect("it is never closed")
+    /// Where so many bytes are large, waits until so few large bodies are worked on that half of the processors are for
+    /// others; it is this one's turn until what is given is dropped. Nothing may be waited for meanwhile that a client
+    /// decides.
+    pub(crate) async fn turn_for(&self, bytes: usize) -> Option<Turn> {
+        if bytes < LARGE_BYTES {
+            return None;
+        }
+        let turns = Arc::clone(&self.0.turns);
+        Some(turns.acquire_owned().await.expect("it is never closed"))
     }
 
     /// All there are.
     #[cfg(test)]
-    pub(crate) async fn every_turn(&self) -> SemaphorePermit<'_> {
+    pub(crate) async fn every_turn(&self) -> Turn {
         let turns = u32::try_from(self.0.turns.available_permits()).expect("a few");
-        self.0
-            .turns
-            .acquire_many(turns)
+        Arc::clone(&self.0.turns)
+            .acquire_many_owned(turns)
             .await
             .expect("it is never closed")
     }
@@ -104,6 +108,9 @@ impl Budget {
         }
     }
 }
+
+/// A large body's turn at the processor.
+pub(crate) type Turn = OwnedSemaphorePermit;
 
 /// Bytes that count against a [`Budget`] until dropped.
 pub(crate) struct Held {

@@ -27,12 +27,12 @@ use tokio::{
 
 use crate::{
     app::App,
-    body::{DISCARD_MAX, DISCARD_WITHIN, PIECE_WITHIN, WHOLE_WITHIN, ended_early, too_slow},
+    body::{DISCARD_MAX, DISCARD_WITHIN, PIECE_WITHIN, SLICE, WHOLE_WITHIN, ended_early, too_slow},
     budget::Held,
     error::ApiError,
     events::Asked,
     lane::{self, LITTLE_BYTES, Seat},
-    socket::{Patient, poll_landed},
+    socket::{InARow, Patient, poll_landed},
 };
 use answer::Answers;
 use head::{Extent, Head};
@@ -313,17 +313,21 @@ impl Direct {
     ) -> Result<(), ApiError> {
         held.reserve(extent.body);
         held.extend(&self.read[extent.head..], extent.body)?;
-        let deadline = Instant::now() + WHOLE_WITHIN;
+        let (deadline, mut in_a_row) = (Instant::now() + WHOLE_WITHIN, InARow::new(SLICE));
         while held.len() < extent.body {
+            let slice_end = extent.body.min(held.len() + SLICE);
             due.as_mut().reset(deadline.min(Instant::now() + PIECE_WITHIN));
             let read = tokio::select! {
                 biased;
-                read = held.fill_from(&mut self.stream, extent.body) => read,
+                read = held.fill_from(&mut self.stream, slice_end) => read,
                 () = due.as_mut() => return Err(too_slow()),
             };
             match read {
                 Ok(0) => return Err(ended_early("the connection was closed")),
-                Ok(bytes) => held.count(bytes)?,
+                Ok(bytes) => {
+                    held.count(bytes)?;
+                    in_a_row.took(bytes).await;
+                }
                 Err(error) => return Err(ended_early(error)),
             }
         }

@@ -4,7 +4,7 @@ use std::io::{self, Read};
 use axum::http::{HeaderMap, header};
 
 use crate::{
-    budget::{Budget, Held, LARGE_BYTES},
+    budget::{Budget, Held},
     error::ApiError,
 };
 
@@ -78,8 +78,8 @@ async fn drain(mut inflated: impl Read, max: usize, budget: &Budget) -> Result<H
             return Ok(held);
         }
         held.extend(&slice[..count], max)?;
-        if turn.is_none() && held.len() >= LARGE_BYTES {
-            turn = Some(budget.turn().await);
+        if turn.is_none() {
+            turn = budget.turn_for(held.len()).await;
         }
         tokio::task::yield_now().await;
     }
@@ -95,6 +95,7 @@ fn broken(error: &io::Error) -> ApiError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::budget::LARGE_BYTES;
     use std::io::Write;
 
     fn gzip(bytes: &[u8]) -> Vec<u8> {

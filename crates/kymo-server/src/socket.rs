@@ -22,6 +22,29 @@ pub(crate) const DEAD_AFTER: Duration = Duration::from_secs(120);
 /// What lands at once.
 const LANDING_BYTES: usize = 16 << 10;
 
+/// Gives others a turn whenever so much was taken from one connection: who sends faster than is read would never let
+/// go.
+#[derive(Debug)]
+pub(crate) struct InARow {
+    bytes: usize,
+    bytes_max: usize,
+}
+
+impl InARow {
+    pub(crate) const fn new(bytes_max: usize) -> Self {
+        Self { bytes: 0, bytes_max }
+    }
+
+    /// Notes what was taken.
+    pub(crate) async fn took(&mut self, bytes: usize) {
+        self.bytes += bytes;
+        if self.bytes >= self.bytes_max {
+            self.bytes = 0;
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
 /// A stream whose writes fail once the peer has taken nothing for [`DEAD_AFTER`].
 #[derive(Debug)]
 pub(crate) struct Patient<S> {

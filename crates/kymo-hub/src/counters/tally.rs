@@ -22,6 +22,14 @@ pub(crate) struct Tally {
     events: SmallVec<[Noted; 4]>,
 }
 
+/// How much a tally held at some moment.
+pub(crate) struct Mark {
+    text: usize,
+    types: usize,
+    sources: usize,
+    events: usize,
+}
+
 #[derive(Debug, Clone, Copy)]
 struct Noted {
     kind: u16,
@@ -51,9 +59,22 @@ impl Tally {
         });
     }
 
-    /// Keeps the first `count` events.
-    pub(crate) fn truncate(&mut self, count: usize) {
-        self.events.truncate(count);
+    /// What there is now, to come [back to](Self::back_to).
+    pub(crate) fn mark(&self) -> Mark {
+        Mark {
+            text: self.text.len(),
+            types: self.types.spans.len(),
+            sources: self.sources.spans.len(),
+            events: self.events.len(),
+        }
+    }
+
+    /// Forgets what was added since, names and all.
+    pub(crate) fn back_to(&mut self, mark: &Mark) {
+        self.text.truncate(mark.text);
+        self.types.truncate(mark.types);
+        self.sources.truncate(mark.sources);
+        self.events.truncate(mark.events);
     }
 
     /// How many events there are.
@@ -135,6 +156,16 @@ impl Interned {
         number
     }
 
+    /// Forgets all names but the first so many.
+    fn truncate(&mut self, count: usize) {
+        if count < self.spans.len() {
+            self.spans.truncate(count);
+            if let Some(numbers) = &mut self.numbers {
+                numbers.retain(|_, number| usize::from(*number) < count);
+            }
+        }
+    }
+
     /// Each name that occurs among `numbers`, and how often.
     fn counts<'t>(
         &'t self,
@@ -177,6 +208,32 @@ mod tests {
         assert_eq!(tally.levels(), [0, 1, 0, 1, 0]);
         assert_eq!(tally.types().collect::<Vec<_>>(), [("a", 1), ("b", 1)]);
         assert_eq!(tally.sources().collect::<Vec<_>>(), [("x", 1), ("y", 1)]);
+    }
+
+    #[test]
+    fn what_is_taken_back_leaves_no_name_behind() {
+        let mut tally = Tally::default();
+        tally.add("a", "x", Level::Info);
+        for round in 0..2_000 {
+            let mark = tally.mark();
+            for name in 0..1 + round % 40 {
+                tally.add(
+                    &format!("t{round}-{name}"),
+                    &format!("s{round}-{name}"),
+                    Level::Warn,
+                );
+            }
+            tally.back_to(&mark);
+        }
+        assert_eq!(tally.text, "ax");
+        tally.add("b", "x", Level::Info);
+        tally.add("t7-0", "y", Level::Info);
+        assert_eq!(
+            tally.types().collect::<Vec<_>>(),
+            [("a", 1), ("b", 1), ("t7-0", 1)]
+        );
+        assert_eq!(tally.sources().collect::<Vec<_>>(), [("x", 2), ("y", 1)]);
+        assert_eq!(tally.levels(), [0, 3, 0, 0, 0]);
     }
 
     #[test]

@@ -74,7 +74,7 @@ impl Claim {
 }
 
 /// Settles a claim as failed when it is dropped unanswered, so that nobody waits for ever.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct ClaimGuard(pub(crate) Arc<Claim>);
 
 impl Drop for ClaimGuard {

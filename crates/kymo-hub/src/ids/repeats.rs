@@ -16,6 +16,9 @@ use kymo_ledger::Ledger;
 use super::{Claim, ClaimGuard, Identity, Ids, Known, shards::COMPARED_MAX, stored::StoredLines};
 use crate::ring::Ring;
 
+/// Claims of smaller batches are replaced by plain seqs; those of larger ones cost less as they are.
+const COMPACTED_MAX: usize = 16;
+
 /// What was found.
 #[derive(Debug, Default)]
 pub(crate) struct Repeats {
@@ -33,6 +36,20 @@ impl Repeats {
     pub(crate) fn is_repeat(&self, position: usize) -> bool {
         let at = |(at, _): &(u32, Original)| *at as usize;
         self.repeats.binary_search_by_key(&position, at).is_ok()
+    }
+
+    /// Once the batch is stored: lets the table know seqs instead of its claim, where that costs less.
+    pub(crate) fn compact(&self, ids: &Ids, claim: &Arc<Claim>) {
+        if self.events.len() >= COMPACTED_MAX {
+            return;
+        }
+        for (position, identity) in &self.events {
+            if !self.is_repeat(*position as usize)
+                && let Some(seq) = claim.seq(*position)
+            {
+                ids.found(*identity, claim, *position, seq);
+            }
+        }
     }
 }
 
@@ -52,12 +69,7 @@ pub(crate) async fn find(ids: &Ids, ring: &Ring, ledger: &Ledger, batch: Batch) 
         return (batch, Repeats::default());
     }
     let (guard, candidates) = claim_all(ids, &events).await;
-    let mut comparison = Comparison {
-        batch,
-        repeats: Vec::new(),
-        others: Vec::new(),
-        reused: 0,
-    };
+    let mut comparison = Comparison::of(batch);
     let far = comparison.near(ring, candidates);
     if !far.is_empty() {
         let mut lines = StoredLines::new(ledger.clone());
@@ -86,10 +98,10 @@ fn identities(batch: &Batch) -> Vec<(u32, Identity)> {
 }
 
 /// An event that may be a repeat.
-struct Candidate {
-    position: u32,
-    identity: Identity,
-    known: Known,
+pub(super) struct Candidate {
+    pub(super) position: u32,
+    pub(super) identity: Identity,
+    pub(super) known: Known,
 }
 
 impl Candidate {
@@ -143,7 +155,7 @@ fn try_claim_all(
 }
 
 /// Compares candidates with what is stored.
-struct Comparison {
+pub(super) struct Comparison {
     batch: Batch,
     repeats: Vec<(u32, Original)>,
     /// What was likely a repeat and is none.
@@ -152,6 +164,15 @@ struct Comparison {
 }
 
 impl Comparison {
+    pub(super) fn of(batch: Batch) -> Self {
+        Self {
+            batch,
+            repeats: Vec::new(),
+            others: Vec::new(),
+            reused: 0,
+        }
+    }
+
     /// Compares with what is in memory; returns those for whom the ledger must be read.
     fn near(&mut self, ring: &Ring, candidates: Vec<Candidate>) -> Vec<Candidate> {
         candidates
@@ -183,7 +204,7 @@ impl Comparison {
         None
     }
 
-    fn not_a_repeat(&mut self, candidate: &Candidate) {
+    pub(super) fn not_a_repeat(&mut self, candidate: &Candidate) {
         self.reused += u64::from(candidate.known.reused);
         if candidate.known.likely.is_some() {
             self.others.push((candidate.position, candidate.identity));
@@ -191,7 +212,7 @@ impl Comparison {
     }
 
     /// Compares with the ledger's files. Blocking.
-    fn far(&mut self, lines: &mut StoredLines, candidates: Vec<Candidate>) {
+    pub(super) fn far(&mut self, lines: &mut StoredLines, candidates: Vec<Candidate>) {
         for SameId { seqs, mut candidates } in by_id(lines.ledger(), candidates) {
             let stored: Vec<_> = seqs
                 .into_iter()
@@ -226,7 +247,12 @@ impl Comparison {
     }
 
     /// Sees to it that the table says of every event where it is or will be.
-    fn finish(mut self, ids: &Ids, guard: ClaimGuard, events: Vec<(u32, Identity)>) -> (Batch, Repeats) {
+    pub(super) fn finish(
+        mut self,
+        ids: &Ids,
+        guard: ClaimGuard,
+        events: Vec<(u32, Identity)>,
+    ) -> (Batch, Repeats) {
         self.repeats.sort_unstable_by_key(|(position, _)| *position);
         for index in 0..self.repeats.len() {
             // A repeat of a repeat is one of the original.
@@ -298,7 +324,7 @@ fn by_id(ledger: &Ledger, candidates: Vec<Candidate>) -> Vec<SameId> {
     groups
 }
 
-fn body_is(line: &[u8], body: &[u8]) -> bool {
+pub(super) fn body_is(line: &[u8], body: &[u8]) -> bool {
     LineView::parse(line).is_ok_and(|view| view.body() == body)
 }
 

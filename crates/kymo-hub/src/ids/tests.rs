@@ -1,9 +1,18 @@
 //! What the table of ids knows, loses and never loses.
 
+use std::{
+    pin::pin,
+    task::{Context, Waker},
+};
+
+use kymo_event::{Batch, Event};
 use proptest::prelude::*;
 
-use super::*;
-use crate::samples::seq;
+use super::{
+    round::{Met, RoundIds},
+    *,
+};
+use crate::{ring::Ring, samples::seq};
 
 /// The event with this id whose content is `content`.
 fn event(id: u64, content: &str) -> Identity {
@@ -53,6 +62,37 @@ fn what_is_stored_is_known_by_its_seq() {
         "what was left out took no seq"
     );
     assert_eq!(look(&ids, event(1, "a")), Known::default());
+}
+
+#[test]
+fn in_a_long_ledger_a_new_id_joins_a_round_only_while_the_ledger_may_be_asked() {
+    let (ids, ring) = (Ids::new(1_000), Ring::new(1 << 20, 1 << 16, seq(9)));
+    ids.load(&[], Some(seq(5)));
+    let (mut batch, mut new) = (Batch::default(), Event::new("a.b", "test"));
+    new.id = Some("1".into());
+    batch.push(&new);
+    let mut round = RoundIds::default();
+    assert!(matches!(round.meet(&ids, &ring, &batch, || false), Met::Unsure));
+    round.back_to(&ids, 0);
+    assert!(matches!(round.meet(&ids, &ring, &batch, || true), Met::New));
+}
+
+#[test]
+fn who_waits_for_a_round_that_takes_its_claim_back_goes_on() {
+    let (ids, ring) = (Ids::new(1_000), Ring::new(1 << 20, 1 << 16, seq(1)));
+    let (mut batch, mut new) = (Batch::default(), Event::new("a.b", "test"));
+    new.id = Some("1".into());
+    batch.push(&new);
+    let mut round = RoundIds::default();
+    assert!(matches!(round.meet(&ids, &ring, &batch, || true), Met::New));
+    let identity = Identity::of(batch.id_key(0).expect("it has one"), batch.body(0));
+    let other = ids
+        .claim(identity, &Arc::default(), 0)
+        .expect_err("the round has it");
+    round.back_to(&ids, 0);
+    let waits = pin!(other.wait()).poll(&mut Context::from_waker(Waker::noop()));
+    assert!(waits.is_ready());
+    assert_eq!(look(&ids, identity), Known::default());
 }
 
 #[test]

@@ -17,9 +17,6 @@ use crate::{
     },
 };
 
-/// Claims of smaller batches are replaced by plain seqs; those of larger ones cost less as they are.
-const COMPACTED_MAX: usize = 16;
-
 impl Intake {
     /// Appends; the answer comes when everything stored is durable. Dropping the future loses nothing that was handed
     /// over to the ledger.
@@ -68,21 +65,10 @@ impl Intake {
             true => None,
             false => Some(self.hand_over(guard, in_flight).await?),
         };
-        if let Some(claim) = claim.as_ref().filter(|_| found.events.len() < COMPACTED_MAX) {
-            self.compact(&found, claim);
+        if let Some(claim) = &claim {
+            found.compact(&self.hub.ids, claim);
         }
         Ok(self.receipt(appended, &found.repeats, claim.as_deref()))
-    }
-
-    /// Lets the table know seqs instead of the claim.
-    fn compact(&self, found: &Repeats, claim: &Arc<Claim>) {
-        for (position, identity) in &found.events {
-            if !found.is_repeat(*position as usize)
-                && let Some(seq) = claim.seq(*position)
-            {
-                self.hub.ids.found(*identity, claim, *position, seq);
-            }
-        }
     }
 
     fn leave_out(&mut self, found: &Repeats) {

@@ -2,6 +2,7 @@
 #![allow(dead_code, unreachable_pub)] // each test file uses a part of it
 
 mod flaky;
+pub mod rounds;
 
 use std::{
     sync::Arc,

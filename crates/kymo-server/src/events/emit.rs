@@ -85,10 +85,7 @@ impl Asked {
     ) -> Result<Receipt, ApiError> {
         let limits = &app.hub().settings().limits;
         let mut intake = app.hub().intake(Arc::clone(&self.caller.principal), "http");
-        let turn = match body.len() {
-            LARGE_BYTES.. => Some(app.budget.turn().await),
-            _ => None,
-        };
+        let turn = app.budget.turn_for(body.len()).await;
         match self.form {
             Form::Records(format, certain) => match cut(&body, format, limits) {
                 Ok(records) => admit(&mut intake, records, body.len(), self.dialect.or(certain)).await,

@@ -31,7 +31,7 @@ use crate::{
     budget::Claim,
     error::ApiError,
     lane::{self, Seat},
-    socket,
+    socket::{self, InARow},
 };
 
 /// How long the last words may take.
@@ -57,8 +57,7 @@ pub(crate) struct Session<S> {
     // Boxed, because it is moved about together with the socket.
     talk: Box<Talk>,
     liveness: Liveness,
-    /// Bytes since others had a turn.
-    in_a_row: usize,
+    in_a_row: InARow,
 }
 
 /// What a turn of the wheel waited for.
@@ -103,7 +102,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             large: talk.claim(),
             talk,
             liveness: Liveness::new(Instant::now()),
-            in_a_row: 0,
+            in_a_row: InARow::new(IN_A_ROW_MAX),
         }
     }
 
@@ -163,7 +162,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             Turn::Read(0) => Err(End::Gone.into()),
             Turn::Read(bytes) => {
                 self.liveness.heard(Instant::now());
-                self.let_others(bytes).await;
+                self.in_a_row.took(bytes).await;
                 Ok(())
             }
             Turn::Wrote | Turn::Settled => Ok(()),
@@ -191,15 +190,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             }
         }
         Ok(false)
-    }
-
-    /// Gives others their turn every now and then, however much there is to read.
-    async fn let_others(&mut self, bytes: usize) {
-        self.in_a_row += bytes;
-        if self.in_a_row >= IN_A_ROW_MAX {
-            self.in_a_row = 0;
-            tokio::task::yield_now().await;
-        }
     }
 
     fn look_after(&mut self, ticks: Ticks) -> Result<(), End> {

@@ -25,7 +25,7 @@ use super::{
 use crate::{
     app::{App, Open},
     auth::Caller,
-    budget::Claim,
+    budget::{Claim, Turn},
     encoders::Frames,
     error::ApiError,
     events::{admit, unhurried},
@@ -90,6 +90,20 @@ pub(crate) struct Joined {
     ticket: Ticket,
 }
 
+/// Which event loop serves it, and serves it next.
+enum Place {
+    /// The runtime of all, until it emits.
+    Runtime,
+    /// The runtime for good: it is no lone emitter.
+    Settled,
+    /// The runtime until its turn ends, then the lane, where it has this seat.
+    Called(Seat),
+    /// The lane, where this joins what it emits with what others do.
+    Lane(Arc<Combiner>),
+    /// The lane until nothing is joined any more, then the runtime.
+    Leaving { for_good: bool },
+}
+
 /// One side of one conversation.
 pub(crate) struct Talk {
     app: App,
@@ -102,16 +116,9 @@ pub(crate) struct Talk {
     pub(crate) joined: VecDeque<Joined>,
     in_flight: usize,
     in_flight_bytes: usize,
-    // There while it is served in the lane.
-    combiner: Option<Arc<Combiner>>,
-    // In the lane, where it goes next.
-    seat: Option<Seat>,
-    // It leaves the lane, as soon as nothing is joined any more.
-    leaves: bool,
+    place: Place,
     // What is to be heard again outside of the lane.
     postponed: Option<Box<str>>,
-    // It is no lone emitter, and stays with the runtime.
-    stays: bool,
     // Emits that could not be joined with others, less those that could.
     apart: u32,
     // Callers whose end it waits for.
@@ -132,11 +139,8 @@ impl Talk {
             joined: VecDeque::new(),
             in_flight: 0,
             in_flight_bytes: 0,
-            combiner: None,
-            seat: None,
-            leaves: false,
+            place: Place::Runtime,
             postponed: None,
-            stays: false,
             apart: 0,
             watched: Vec::new(),
             emits: false,
@@ -187,6 +191,7 @@ impl Talk {
     }
 
     async fn hear_text(&mut self, text: &str) -> Result<(), End> {
+        let turn = self.app.budget.turn_for(text.len()).await;
         let limits = &self.app.hub().settings().limits;
         let (message, read) = unhurried(text.len(), || Message::read(text, limits));
         let reference = message.echo("ref");
@@ -207,8 +212,8 @@ impl Talk {
                 self.outbox.text(|out| replies::pong(reference, out));
                 Ok(())
             }
-            Op::Emit(emit) => self.emit(reference, emit, text).await,
-            Op::Subscribe(_) if self.combiner.is_some() => {
+            Op::Emit(emit) => self.emit(reference, emit, text, turn).await,
+            Op::Subscribe(_) if self.is_in_lane() => {
                 // Nobody reads in the lane.
                 self.postponed = Some(text.into());
                 self.leave_for_good();
@@ -247,7 +252,13 @@ impl Talk {
             .text(|out| replies::hello(&ledger.id(), ledger.head(), out));
     }
 
-    async fn emit(&mut self, reference: Option<&str>, emit: Emit<'_>, text: &str) -> Result<(), ApiError> {
+    async fn emit(
+        &mut self,
+        reference: Option<&str>,
+        emit: Emit<'_>,
+        text: &str,
+        turn: Option<Turn>,
+    ) -> Result<(), ApiError> {
         self.caller()?.needs(Scope::Emit)?;
         let limits = &self.app.hub().settings().limits;
         let bytes = emit.bytes;
@@ -264,6 +275,7 @@ impl Talk {
         };
         let mut intake = self.app.hub().intake(Arc::clone(&self.caller()?.principal), "ws");
         admit(&mut intake, emit.records, bytes, emit.dialect).await;
+        drop(turn);
         intake.look_up_ids().await;
         let reference = reference.map(Box::from);
         self.in_flight += 1;
@@ -287,7 +299,7 @@ impl Talk {
 
     /// Joins an emit with those of others where that is possible, or gives it back.
     async fn join<'m>(&mut self, reference: Option<&str>, emit: Emit<'m>, text: &'m str) -> Option<Emit<'m>> {
-        let (Some(combiner), Some(caller)) = (&self.combiner, &self.caller) else {
+        let (Place::Lane(combiner), Some(caller)) = (&self.place, &self.caller) else {
             return Some(emit);
         };
         if emit.bytes > LITTLE_BYTES {
@@ -322,7 +334,9 @@ impl Talk {
 
     /// An emit goes its own way, behind what this client said before. Who does that often has no use for the lane.
     fn keep_apart(&mut self, weight: u32) {
-        if let Some(combiner) = self.combiner.as_ref().filter(|_| !self.joined.is_empty()) {
+        if let Place::Lane(combiner) = &self.place
+            && !self.joined.is_empty()
+        {
             combiner.flush();
         }
         self.apart += weight;
@@ -333,26 +347,36 @@ impl Talk {
 
     /// What is to be heard first here, outside of the lane.
     pub(crate) fn postponed(&mut self) -> Option<Box<str>> {
-        self.postponed.take_if(|_| self.combiner.is_none())
+        let in_lane = self.is_in_lane();
+        self.postponed.take_if(|_| !in_lane)
     }
 
     /// Who emits little and reads nothing is served best in the lane.
     fn choose_place(&mut self, bytes: usize) {
         self.emits = true;
-        if bytes <= LITTLE_BYTES && !self.stays && self.combiner.is_none() {
-            self.seat = self.app.lane.seat(&self.app);
+        if bytes <= LITTLE_BYTES
+            && matches!(self.place, Place::Runtime)
+            && let Some(seat) = self.app.lane.seat(&self.app)
+        {
+            self.place = Place::Called(seat);
         }
+    }
+
+    const fn is_in_lane(&self) -> bool {
+        matches!(self.place, Place::Lane(_) | Place::Leaving { .. })
     }
 
     /// Stays with the runtime from now on.
     pub(crate) fn leave_for_good(&mut self) {
-        self.stays = true;
-        self.leaves = self.combiner.is_some();
+        self.place = match self.is_in_lane() {
+            true => Place::Leaving { for_good: true },
+            false => Place::Settled,
+        };
     }
 
     /// Whether it is going elsewhere; then nothing more is heard here.
     pub(crate) const fn is_leaving(&self) -> bool {
-        self.seat.is_some() || self.leaves
+        matches!(self.place, Place::Called(_) | Place::Leaving { .. })
     }
 
     /// Whether nothing keeps it here any more.
@@ -362,16 +386,23 @@ impl Talk {
 
     /// Goes: to its seat in the lane, or if it has none, from there.
     pub(crate) fn leave(&mut self) -> Option<Seat> {
-        let seat = self.seat.take();
-        self.combiner = seat.as_ref().map(|seat| Arc::clone(&seat.combiner));
-        self.leaves = false;
-        seat
+        match std::mem::replace(&mut self.place, Place::Runtime) {
+            Place::Called(seat) => {
+                self.place = Place::Lane(Arc::clone(&seat.combiner));
+                Some(seat)
+            }
+            Place::Leaving { for_good: false } => None,
+            _ => {
+                self.place = Place::Settled;
+                None
+            }
+        }
     }
 
     async fn subscribe(&mut self, subscribe: Subscribe) -> Result<(), ApiError> {
         let caller = Arc::clone(self.caller()?);
         caller.needs(Scope::Read)?;
-        self.stays = true;
+        self.leave_for_good();
         let sub = subscribe.sub;
         self.feeds.check(&sub)?;
         let hub = self.app.hub();
@@ -422,8 +453,8 @@ impl Talk {
             Happening::Tick => {
                 self.tick_later();
                 // The seats in the lane are for those who have something to say.
-                if !std::mem::take(&mut self.emits) {
-                    self.leaves = self.combiner.is_some();
+                if !std::mem::take(&mut self.emits) && matches!(self.place, Place::Lane(_)) {
+                    self.place = Place::Leaving { for_good: false };
                 }
                 return Ok(Ticks(1));
             }

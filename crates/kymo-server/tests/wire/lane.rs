@@ -280,28 +280,101 @@ async fn a_refused_subscription_does_not_silence_what_follows() {
     server.end().await;
 }
 
+/// An event with an id.
+fn named(number: usize) -> Value {
+    json!({"type":"a.b","data":number,"id":format!("i{number}")})
+}
+
 #[tokio::test]
-async fn who_always_sends_ids_is_served_by_the_others() {
+async fn who_always_sends_ids_stays_in_the_lane_and_repeats_are_known_there() {
     let server = Running::start().await;
     let mut client = Ws::connect(&server).await;
-    for number in 0..30 {
-        emit(
-            &mut client,
-            number,
-            json!([{"type":"a.b","data":number,"id":format!("i{number}")}]),
-        )
-        .await;
-        assert_eq!(client.op("ack").await["accepted"], 1);
-    }
-    until_seated(&server, 0).await;
     let mut poster = Poster::connect(&server).await;
-    for number in 30..60 {
-        let answer = poster
-            .post(&format!(r#"{{"type":"a.b","data":{number},"id":"i{number}"}}"#))
-            .await;
-        assert_eq!(answer.json()["accepted"], 1);
+    for number in 0..30 {
+        emit(&mut client, number, json!([named(number)])).await;
+        assert_eq!(client.op("ack").await["first"], number * 2 + 1);
+        let posted = poster.post(&named(number + 30).to_string()).await.json();
+        assert_eq!(posted["first"], number * 2 + 2);
     }
-    assert_eq!(seated(&server).await, 0);
+    until_seated(&server, 2).await;
+    for number in 0..30 {
+        let known = poster.post(&named(number).to_string()).await;
+        let expected = json!([{"index":0,"seq":number * 2 + 1}]);
+        assert_eq!((known.status, &known.json()["duplicates"]), (200, &expected));
+        let with_new = json!([named(number + 60), named(number + 30)]);
+        emit(&mut client, number, with_new).await;
+        let ack = client.op("ack").await;
+        let expected = json!([{"index":1,"seq":number * 2 + 2}]);
+        assert_eq!(
+            (&ack["accepted"], &ack["duplicates"]),
+            (&json!(1), &expected),
+            "{ack}"
+        );
+    }
+    assert_eq!(seated(&server).await, 2);
+    assert_eq!(data(&server).await.len(), 90);
+    server.end().await;
+}
+
+/// Emits events with these ids one by one: the seq that each was told.
+async fn told_by_socket(mut client: Ws, ids: impl Iterator<Item = usize>) -> Vec<(usize, u64)> {
+    let mut told = Vec::new();
+    for id in ids {
+        emit(&mut client, id, json!([named(id)])).await;
+        told.push((id, seq_told(&client.op("ack").await)));
+    }
+    told
+}
+
+fn seq_told(receipt: &Value) -> u64 {
+    let seq = match receipt["accepted"].as_u64() {
+        Some(1) => &receipt["first"],
+        _ => &receipt["duplicates"][0]["seq"],
+    };
+    seq.as_u64().unwrap_or_else(|| panic!("no seq: {receipt}"))
+}
+
+#[tokio::test]
+async fn the_same_events_from_many_at_once_in_the_lane_and_beside_it_are_stored_once() {
+    const IDS: usize = 60;
+    let server = Running::start().await;
+    // Every emitter has the same events, and begins elsewhere.
+    let ids = |emitter: usize| (0..IDS).map(move |number| (number + emitter * 7) % IDS);
+    let sockets = (0..12).map(|emitter| {
+        let server = &server;
+        async move {
+            let mut client = Ws::connect(server).await;
+            if emitter % 3 == 0 {
+                // A reader is not served in the lane.
+                client
+                    .send(&json!({"op":"subscribe","sub":"s","filter":"type:nothing"}))
+                    .await;
+                client.op("subscribed").await;
+            }
+            told_by_socket(client, ids(emitter)).await
+        }
+    });
+    let posters = (0..6).map(|emitter| {
+        let server = &server;
+        async move {
+            let (mut poster, mut told) = (Poster::connect(server).await, Vec::new());
+            for id in ids(emitter) {
+                let answer = poster.post(&named(id).to_string()).await;
+                told.push((id, seq_told(&answer.json())));
+            }
+            told
+        }
+    });
+    let (by_socket, by_post) = tokio::join!(
+        futures_util::future::join_all(sockets),
+        futures_util::future::join_all(posters)
+    );
+    let stored = data(&server).await;
+    assert_eq!(stored.len(), IDS);
+    for (id, seq) in [by_socket, by_post].concat().concat() {
+        let at = usize::try_from(seq).expect("small") - 1;
+        assert_eq!(stored[at], id.to_string(), "at {seq}");
+    }
     server.end().await;
 }
 
@@ -389,7 +462,7 @@ async fn whatever_a_poster_sends_next_is_answered_on_the_same_connection() {
         assert_eq!(client.post(&event(number)).await.status, 200);
     }
     until_seated(&server, 1).await;
-    // What the lane leaves to others stays there: ids, refusals.
+    // Repeats are known in the lane, and what is refused is left to others there.
     let with_id = r#"{"type":"a.b","id":"1","data":3}"#;
     assert_eq!(client.post(with_id).await.json()["accepted"], 1);
     assert_eq!(
