@@ -17,6 +17,7 @@ mod names;
 mod prepared;
 mod records;
 mod refusal;
+pub mod salvage;
 mod seq;
 mod time;
 
