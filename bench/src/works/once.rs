@@ -1,6 +1,6 @@
 //! Works of the first pass only: they take long, or repeat themselves, or have no bar to reach.
 
-use super::{Who, Work, crowd, idle, memory, past, soak, start, together, unusual};
+use super::{Who, Work, crowd, idle, memory, past, single, soak, start, together, unusual};
 use crate::{
     bars::{Bar, Limit},
     contestants::REDIS_ALWAYS,
@@ -152,6 +152,14 @@ pub(super) static ONCE: &[Work] = &[
         bars: &[],
         who: ALONE,
         run: unusual::ids,
+        floor: None,
+    },
+    Work {
+        key: "single-ids",
+        title: "one event per call awaiting its ack, 64 clients, each event with an id of its emitter's",
+        bars: &[],
+        who: ALONE,
+        run: single::with_ids,
         floor: None,
     },
 ];

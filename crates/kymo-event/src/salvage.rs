@@ -4,6 +4,8 @@
 //! printed over many lines, zeros or a byte-order mark stand before it, a quote is lost. Each costs at most the damaged
 //! record. [`crate::Records`] is for bodies, where a client is told and can mend what it sends; here nobody can, so
 //! what is good is found, and what is not is named with its place.
+//!
+//! What is found does not depend on the pieces in which the file comes in.
 
 use std::ops::Range;
 
@@ -14,16 +16,11 @@ use crate::{
 
 mod resume;
 
-/// What follows the bytes that are there.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Follows {
-    /// More may come at any moment: only what is certain is taken.
-    More,
-    /// Nothing has come for a while: a whole record counts even if nobody ended its line yet.
-    Perhaps,
-    /// Nothing: what is not whole now never will be.
-    Nothing,
-}
+/// So much is kept of what is damaged, to show it.
+pub const HEAD_BYTES: usize = 400;
+
+/// An object beyond this that has no end yet is looked at again only when it grew by an eighth, or may have ended.
+const LOOK_AGAIN_BYTES: usize = 64 << 10;
 
 /// Something in the file.
 #[derive(Debug)]
@@ -32,9 +29,9 @@ pub struct Found<'a> {
     pub at: u64,
     /// On which line that is, from 1.
     pub line: u64,
-    /// All of it, as it stands there.
+    /// A record as it stands there; of what is none its beginning, [`HEAD_BYTES`] at most.
     pub bytes: &'a [u8],
-    /// The record, always an object, or why it is none.
+    /// The record, always an object, or why it is none. The byte in a refusal counts from `at`.
     pub record: Result<RawJson<'a>, Refusal>,
 }
 
@@ -44,36 +41,64 @@ pub struct Salvage {
     limits: Limits,
     /// What was not taken yet.
     bytes: Vec<u8>,
-    /// Where that begins in the file, and on which line.
+    place: Place,
+    damage: Option<Damage>,
+    /// Behind a record, on its line: a comma may follow.
+    behind_record: bool,
+    /// So many bytes had no end when they were looked at.
+    unended: usize,
+}
+
+/// A byte of the file and the line it is on.
+#[derive(Clone, Copy, Debug)]
+struct Place {
     at: u64,
     line: u64,
-    /// Inside something that is too large: it is passed over up to the end of its line.
-    passing: bool,
+}
+
+/// What is damaged, while its end is looked for.
+#[derive(Debug)]
+struct Damage {
+    place: Place,
+    head: Vec<u8>,
+    refusal: Refusal,
+    until: Until,
+}
+
+/// Where something damaged ends.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Until {
+    LineEnd,
+    /// Where the next record begins. Inside an object that somebody printed, what belongs to it is indented, so a line
+    /// that begins with a bracket is none of it.
+    Beginning,
 }
 
 impl Salvage {
-    /// Begins at a byte that is the beginning of this line (from 1).
+    /// Begins at a byte where a record may begin, on this line (from 1).
     #[must_use]
     pub const fn new(at: u64, line: u64, limits: Limits) -> Self {
         Self {
             limits,
             bytes: Vec::new(),
-            at,
-            line,
-            passing: false,
+            place: Place { at, line },
+            damage: None,
+            behind_record: false,
+            unended: 0,
         }
     }
 
-    /// Where what was not taken yet begins: the byte and its line. Reading may go on from here in another process.
+    /// From where on nothing was handed out yet: the byte and its line. Another process may go on from here.
     #[must_use]
-    pub const fn position(&self) -> (u64, u64) {
-        (self.at, self.line)
+    pub fn position(&self) -> (u64, u64) {
+        let place = self.damage.as_ref().map_or(self.place, |damage| damage.place);
+        (place.at, place.line)
     }
 
     /// Where the next bytes are to be read.
     #[must_use]
     pub fn end(&self) -> u64 {
-        self.at + self.bytes.len() as u64
+        self.place.at + self.bytes.len() as u64
     }
 
     /// Room for the next bytes, at the end of those that were not taken yet.
@@ -81,23 +106,37 @@ impl Salvage {
         &mut self.bytes
     }
 
-    /// Hands out what can be told from the bytes that are there, in their order.
-    pub fn take(&mut self, follows: Follows, each: &mut dyn FnMut(Found<'_>)) {
+    /// Hands out what can be told from the bytes that are there, in their order. `is_end`: no more will come, so that
+    /// what is not whole now never will be.
+    pub fn take(&mut self, is_end: bool, each: &mut dyn FnMut(Found<'_>)) {
+        if !is_end && self.is_hardly_longer() {
+            return;
+        }
         let mut walk = Walk {
             bytes: &self.bytes,
             limits: &self.limits,
-            at: self.at,
-            line: self.line,
+            base: self.place.at,
+            line: self.place.line,
             next: 0,
-            passing: self.passing,
-            follows,
+            damage: self.damage.take(),
+            behind_record: self.behind_record,
+            is_end,
             each,
         };
         while walk.step() {}
-        (self.line, self.passing) = (walk.line, walk.passing);
         let taken = walk.next;
-        self.at += taken as u64;
+        self.place.line = walk.line;
+        self.behind_record = walk.behind_record;
+        self.damage = walk.damage;
+        self.place.at += taken as u64;
         self.bytes.drain(..taken);
+        self.unended = self.bytes.len();
+    }
+
+    fn is_hardly_longer(&self) -> bool {
+        self.unended > LOOK_AGAIN_BYTES
+            && self.bytes.len() < self.unended + self.unended / 8
+            && self.bytes.trim_ascii_end().last() != Some(&b'}')
     }
 }
 
@@ -106,104 +145,77 @@ struct Walk<'b, 'f> {
     bytes: &'b [u8],
     limits: &'b Limits,
     /// Where `bytes` begin in the file.
-    at: u64,
+    base: u64,
     /// The line on which `next` is.
     line: u64,
     next: usize,
-    passing: bool,
-    follows: Follows,
+    damage: Option<Damage>,
+    behind_record: bool,
+    is_end: bool,
     each: &'f mut dyn FnMut(Found<'_>),
 }
 
 impl<'b> Walk<'b, '_> {
-    /// Deals with the line that is next, or with the lines of an object that begins there; whether it could.
+    /// Deals with what is next; whether it could.
     fn step(&mut self) -> bool {
-        if self.next == self.bytes.len() {
-            return false;
+        if let Some(damage) = self.damage.take() {
+            return self.pass(damage);
         }
-        let line = self.line_from(self.next);
-        if self.passing {
-            return self.pass(line);
-        }
-        let Some(line) = line else {
-            return self.unended();
-        };
-        let text = self.stripped(line.clone());
-        if text.is_empty() {
-            self.go_to(line.end);
-            return true;
-        }
-        // The records of the line, unless it only begins one.
-        match self.whole(text.clone()) {
-            Ok(record) => self.hand_out(text, Ok(record)),
-            Err(Some(Fault::Syntax { at, .. })) if at >= text.end => {
-                if let Some(object) = self.over_lines(text.start) {
-                    return self.object(object);
-                }
-                self.pieces(text);
+        let start = self.next + padding(&self.bytes[self.next..]);
+        let is_same_line = !self.bytes[self.next..start].contains(&b'\n');
+        self.go_to(start);
+        let is_behind_record = std::mem::take(&mut self.behind_record) && is_same_line;
+        match self.bytes.get(start) {
+            None => {
+                self.behind_record = is_behind_record;
+                false
             }
-            Err(_) => self.pieces(text),
+            Some(b',') if is_behind_record => {
+                self.go_to(start + 1);
+                true
+            }
+            Some(b'{') => self.object(start),
+            Some(_) => self.rubbish(start),
         }
-        self.go_to(line.end);
+    }
+
+    /// An object begins here.
+    fn object(&mut self, start: usize) -> bool {
+        let (wrong, refusal) = match check(self.bytes, start) {
+            Ok(checked) => match self.beginning_in(start..checked.end) {
+                None => return self.record(start, &checked),
+                Some(place) => (place, begun_again()),
+            },
+            Err(Fault::Syntax { at, what }) => (at, Refusal::from(Fault::Syntax { at, what })),
+        };
+        let refusal = refusal.at(wrong - start);
+        let seen = self.bytes.len().min(wrong + 1);
+        if let Some(place) = self.beginning_in(start..seen) {
+            return self.cut(start, place, refusal);
+        }
+        if wrong < self.bytes.len() {
+            return self.faulty(start, wrong, refusal);
+        }
+        if self.is_end {
+            return self.cut(start, self.bytes.len(), refusal);
+        }
+        if self.bytes.len() - start > self.limits.event_bytes_max {
+            return self.begin_damage(start, self.bytes.len(), too_large(self.limits), Until::Beginning);
+        }
+        false
+    }
+
+    fn record(&mut self, start: usize, checked: &Checked) -> bool {
+        let record = self.judged(checked, start);
+        (self.each)(Found {
+            at: self.base + start as u64,
+            line: self.line,
+            bytes: &self.bytes[start..checked.end],
+            record,
+        });
+        self.go_to(checked.end);
+        self.behind_record = true;
         true
-    }
-
-    /// The line that begins here, with its end, if that has come.
-    fn line_from(&self, start: usize) -> Option<Range<usize>> {
-        let end = memchr::memchr(b'\n', &self.bytes[start..]).map(|end| start + end + 1);
-        match end {
-            Some(end) => Some(start..end),
-            None => (self.follows == Follows::Nothing && start < self.bytes.len())
-                .then_some(start..self.bytes.len()),
-        }
-    }
-
-    /// The same without what may stand around a record.
-    fn stripped(&self, line: Range<usize>) -> Range<usize> {
-        let bytes = &self.bytes[line.clone()];
-        let start = line.start + padding(bytes);
-        let end = bytes.iter().rposition(|byte| !is_padding(*byte));
-        start..end.map_or(start, |last| (line.start + last + 1).max(start))
-    }
-
-    /// A line whose end has not come.
-    fn unended(&mut self) -> bool {
-        if self.bytes.len() - self.next > self.limits.event_bytes_max {
-            self.refuse(self.next..self.bytes.len(), too_large(self.limits));
-            self.passing = true;
-            return true;
-        }
-        if self.follows != Follows::Perhaps {
-            return false;
-        }
-        let text = self.stripped(self.next..self.bytes.len());
-        match self.whole(text.clone()) {
-            Ok(record) => self.hand_out(text, Ok(record)),
-            Err(_) => return false,
-        }
-        self.next = self.bytes.len();
-        true
-    }
-
-    /// Goes behind what is too large.
-    fn pass(&mut self, line: Option<Range<usize>>) -> bool {
-        let end = line.map(|line| line.end);
-        self.passing = end.is_none();
-        self.go_to(end.unwrap_or(self.bytes.len()));
-        true
-    }
-
-    /// An object that is all of `text`.
-    fn whole(&self, text: Range<usize>) -> Result<RawJson<'b>, Option<Fault>> {
-        let line = &self.bytes[..text.end];
-        if line.get(text.start) != Some(&b'{') {
-            return Err(None);
-        }
-        let checked = check(line, text.start)?;
-        if checked.end < text.end {
-            return Err(None);
-        }
-        self.judged(&checked, text.start).map_err(|_| None)
     }
 
     /// What was checked, if it is text and keeps to the limits.
@@ -221,261 +233,165 @@ impl<'b> Walk<'b, '_> {
         RawJson::from_checked(text, 0, &checked, self.limits.nesting_max)
     }
 
-    /// The records that share a line, with what is damaged between them.
-    fn pieces(&mut self, text: Range<usize>) {
-        let line = &self.bytes[..text.end];
-        let mut at = text.start;
-        while at < text.end {
-            let fault = match check(line, at) {
-                Ok(checked) if line[at] == b'{' => {
-                    let record = self.judged(&checked, at);
-                    self.hand_out(at..checked.end, record);
-                    at = self.behind(checked.end..text.end);
-                    continue;
-                }
-                Ok(_) => return self.refuse(at..text.end, not_an_object()),
-                Err(fault) => fault,
-            };
-            let Fault::Syntax { at: wrong, .. } = fault;
-            let next = resume::after(line, at, wrong).unwrap_or(text.end);
-            let refusal = Refusal::from(fault);
-            let byte = wrong - at;
-            self.refuse(at..next, refusal.at(byte));
-            at = next;
-        }
+    /// An object that has no end before something else begins, at `end`.
+    fn cut(&mut self, start: usize, end: usize, refusal: Refusal) -> bool {
+        let text = self.bytes[..end].trim_ascii_end();
+        let is_one_line = text.len() > start && !text[start..].contains(&b'\n');
+        let swallowed = is_one_line.then(|| resume::swallowed(&text[start..])).flatten();
+        self.refuse(start, swallowed.map_or(end, |at| start + at), refusal)
     }
 
-    /// Behind what may stand between records that share a line.
-    fn behind(&self, rest: Range<usize>) -> usize {
-        let bytes = &self.bytes[rest.clone()];
-        let lone = bytes
-            .iter()
-            .position(|byte| !is_padding(*byte) && *byte != b',')
-            .unwrap_or(bytes.len());
-        rest.start + lone
+    /// An object that is no JSON at `wrong`.
+    fn faulty(&mut self, start: usize, wrong: usize, refusal: Refusal) -> bool {
+        if let Some(newline) = self.bytes[start..wrong].iter().rposition(|byte| *byte == b'\n') {
+            return self.begin_damage(start, start + newline, refusal, Until::Beginning);
+        }
+        let Some(end) = self.line_end(wrong) else {
+            return self.unended_line(start, refusal);
+        };
+        let next = resume::after(&self.bytes[start..end], wrong - start);
+        self.refuse(start, next.map_or(end, |at| start + at), refusal)
     }
 
-    /// An object that begins here and goes on over the lines that follow, up to its end or to where something else
-    /// begins; `None` if it cannot go on.
-    fn over_lines(&self, start: usize) -> Option<Lines> {
-        let mut nest = Brackets::default();
-        let mut at = start;
-        let mut first = true;
-        loop {
-            let Some(line) = self.line_from(at) else {
-                return Some(self.last_line(start, at, nest));
-            };
-            // Inside an object that somebody printed, what belongs to it is indented.
-            let begins = self.bytes[line.start..].starts_with(b"{");
-            if !first && begins {
-                return Some(Lines::Broken {
-                    start,
-                    end: line.start,
-                });
-            }
-            match nest.pass(&self.bytes[line.clone()]) {
-                Passed::Ended(bytes) => {
-                    let end = line.start + bytes;
-                    return Some(Lines::Ended { start, end });
-                }
-                Passed::Open => {}
-                // A line that ends inside a string was cut: it is nobody's beginning.
-                Passed::Broken if first => return None,
-                Passed::Broken => {
-                    return Some(Lines::Broken {
-                        start,
-                        end: self.next_beginning(line.end),
-                    });
-                }
-            }
-            if line.end - start > self.limits.event_bytes_max {
-                return Some(Lines::Broken {
-                    start,
-                    end: self.next_beginning(line.end),
-                });
-            }
-            (at, first) = (line.end, false);
-            if at == self.bytes.len() && self.follows == Follows::Nothing {
-                return Some(Lines::Broken { start, end: at });
-            }
-        }
+    /// Something begins here that is no object.
+    fn rubbish(&mut self, start: usize) -> bool {
+        let Some(end) = self.line_end(start) else {
+            return self.unended_line(start, not_json());
+        };
+        let line = &self.bytes[start..end];
+        let refusal = match check(line, 0) {
+            Ok(_) => Refusal::new("not_an_event", "a record must be a JSON object"),
+            Err(Fault::Syntax { at, what }) => Refusal::from(Fault::Syntax { at, what }),
+        };
+        let next = resume::first(line);
+        self.refuse(start, next.map_or(end, |at| start + at), refusal)
     }
 
-    /// An object over lines of which the last, at `at`, has no end yet.
-    fn last_line(&self, start: usize, at: usize, mut nest: Brackets) -> Lines {
-        if self.follows == Follows::Perhaps
-            && let Passed::Ended(bytes) = nest.pass(&self.bytes[at..])
-            && padding(&self.bytes[at + bytes..]) == self.bytes.len() - at - bytes
-        {
-            return Lines::Ended {
-                start,
-                end: at + bytes,
-            };
-        }
-        Lines::Unended { start }
+    /// What is damaged has no end of line yet.
+    fn unended_line(&mut self, start: usize, refusal: Refusal) -> bool {
+        let is_long = self.bytes.len() - start > self.limits.event_bytes_max;
+        is_long && self.begin_damage(start, self.bytes.len(), refusal, Until::LineEnd)
     }
 
-    /// The first line from here on that begins with a record.
-    fn next_beginning(&self, from: usize) -> usize {
-        let mut at = from;
-        while let Some(line) = self.line_from(at) {
-            let text = self.stripped(line.clone());
-            if line.start == text.start && self.bytes[line.start..].starts_with(b"{") {
-                return at;
-            }
-            at = line.end;
-        }
-        at
+    /// The end of the line on which this byte is, without its line feed; `None` if it has not come.
+    fn line_end(&self, at: usize) -> Option<usize> {
+        let newline = memchr::memchr(b'\n', &self.bytes[at..]).map(|found| at + found);
+        newline.or_else(|| self.is_end.then_some(self.bytes.len()))
     }
 
-    /// Deals with an object over several lines; whether it could.
-    fn object(&mut self, lines: Lines) -> bool {
-        match lines {
-            Lines::Unended { start } => {
-                if self.bytes.len() - start <= self.limits.event_bytes_max {
-                    return false;
-                }
-                self.refuse(start..self.bytes.len(), too_large(self.limits));
-                self.passing = true;
-            }
-            Lines::Broken { start, end } if self.is_one_line(start, end) => {
-                let text = self.stripped(start..end);
-                self.pieces(text);
-                self.go_to(end);
-            }
-            Lines::Broken { start, end } => {
-                let refusal = match check(&self.bytes[..end], start) {
-                    Err(fault) => {
-                        let Fault::Syntax { at, .. } = fault;
-                        Refusal::from(fault).at(at - start)
-                    }
-                    Ok(_) => too_large(self.limits),
-                };
-                self.refuse(start..end, refusal);
-                self.go_to(end);
-            }
-            Lines::Ended { start, end } => {
-                let line_end = self.line_from(end).map_or(end, |line| line.end);
-                match check(&self.bytes[..end], start) {
-                    Ok(checked) => {
-                        let record = self.judged(&checked, start);
-                        self.hand_out(start..end, record);
-                        self.go_to(end);
-                        let rest = self.stripped(self.behind(end..line_end)..line_end);
-                        self.pieces(rest);
-                    }
-                    Err(fault) => {
-                        let Fault::Syntax { at, .. } = fault;
-                        self.refuse(start..end, Refusal::from(fault).at(at - start));
-                    }
-                }
-                self.go_to(line_end);
-            }
-        }
+    /// The first line behind the first of these bytes that begins with a bracket: the bracket.
+    fn beginning_in(&self, range: Range<usize>) -> Option<usize> {
+        memchr::memchr_iter(b'\n', &self.bytes[range.clone()])
+            .map(|newline| range.start + newline + 1)
+            .map(|line| line + marks(&self.bytes[line..range.end]))
+            .find(|start| *start < range.end && self.bytes[*start] == b'{')
+    }
+
+    /// What begins at `start` is damaged; its end is looked for behind `from`.
+    fn begin_damage(&mut self, start: usize, from: usize, refusal: Refusal, until: Until) -> bool {
+        let mut damage = Damage {
+            place: Place {
+                at: self.base + start as u64,
+                line: self.line,
+            },
+            head: Vec::new(),
+            refusal,
+            until,
+        };
+        damage.keep(&self.bytes[start..from]);
+        self.go_to(from);
+        self.damage = Some(damage);
         true
     }
 
-    fn is_one_line(&self, start: usize, end: usize) -> bool {
-        memchr::memchr(b'\n', &self.bytes[start..end]).is_none_or(|at| start + at + 1 == end)
+    /// Goes on behind what is damaged; whether its end is here.
+    fn pass(&mut self, mut damage: Damage) -> bool {
+        let (end, is_over) = match damage.until {
+            Until::LineEnd => self
+                .line_end(self.next)
+                .map_or((self.bytes.len(), false), |end| (end, true)),
+            Until::Beginning => self.next_beginning(),
+        };
+        damage.keep(&self.bytes[self.next..end]);
+        self.go_to(end);
+        if is_over {
+            self.tell(damage);
+        } else {
+            self.damage = Some(damage);
+        }
+        is_over
     }
 
-    fn refuse(&mut self, range: Range<usize>, refusal: Refusal) {
-        self.hand_out(range, Err(refusal));
+    /// Where the next record begins, and whether that is certain; else as far as none does.
+    fn next_beginning(&self) -> (usize, bool) {
+        let mut at = self.next;
+        loop {
+            let Some(end) = self.line_end(at) else {
+                // A line that has no end yet is looked at when it has, if it can be held so long.
+                let is_long = self.bytes.len() - at > self.limits.event_bytes_max;
+                return (if is_long { self.bytes.len() } else { at }, false);
+            };
+            if let Some(place) = resume::behind(&self.bytes[at..end], 0) {
+                return (at + place, true);
+            }
+            if end == self.bytes.len() {
+                return (end, true);
+            }
+            let line = end + 1;
+            let start = line + marks(&self.bytes[line..]);
+            match self.bytes.get(start) {
+                Some(b'{') => return (start, true),
+                None if !self.is_end => return (end, false),
+                _ => at = line,
+            }
+        }
     }
 
-    fn hand_out(&mut self, range: Range<usize>, record: Result<RawJson<'b>, Refusal>) {
-        let line = self.line + count_lines(&self.bytes[self.next..range.start]);
+    fn refuse(&mut self, start: usize, end: usize, refusal: Refusal) -> bool {
+        self.begin_damage(start, end, refusal, Until::LineEnd);
+        let damage = self.damage.take().expect("it has just begun");
+        self.tell(damage);
+        true
+    }
+
+    fn tell(&mut self, damage: Damage) {
         (self.each)(Found {
-            at: self.at + range.start as u64,
-            line,
-            bytes: &self.bytes[range],
-            record,
+            at: damage.place.at,
+            line: damage.place.line,
+            bytes: damage.head.trim_ascii_end(),
+            record: Err(damage.refusal),
         });
     }
 
     fn go_to(&mut self, to: usize) {
-        self.line += count_lines(&self.bytes[self.next..to]);
+        self.line += memchr::memchr_iter(b'\n', &self.bytes[self.next..to]).count() as u64;
         self.next = to;
     }
 }
 
-/// Where an object that begins on one line and does not end there leads to.
-enum Lines {
-    /// Its end has not come.
-    Unended {
-        start: usize,
-    },
-    Ended {
-        start: usize,
-        end: usize,
-    },
-    /// It has none: something else begins first, or it is no JSON.
-    Broken {
-        start: usize,
-        end: usize,
-    },
-}
-
-/// Which brackets are open, at a glance: what is between them is not looked at.
-#[derive(Default)]
-struct Brackets {
-    depth: usize,
-}
-
-enum Passed {
-    /// The outermost bracket closed; behind so many bytes.
-    Ended(usize),
-    Open,
-    /// The line ends inside a string.
-    Broken,
-}
-
-impl Brackets {
-    fn pass(&mut self, line: &[u8]) -> Passed {
-        let mut at = 0;
-        while at < line.len() {
-            match line[at] {
-                b'"' => match string_end(line, at) {
-                    Some(end) => at = end,
-                    None => return Passed::Broken,
-                },
-                b'{' | b'[' => {
-                    self.depth += 1;
-                    at += 1;
-                }
-                b'}' | b']' => {
-                    self.depth = self.depth.saturating_sub(1);
-                    at += 1;
-                    if self.depth == 0 {
-                        return Passed::Ended(at);
-                    }
-                }
-                _ => at += 1,
-            }
-        }
-        Passed::Open
-    }
-}
-
-/// Behind the closing quote of the string that opens at `open`, if it closes on this line.
-fn string_end(line: &[u8], open: usize) -> Option<usize> {
-    let mut at = open + 1;
-    loop {
-        at += memchr::memchr2(b'"', b'\\', line.get(at..)?)?;
-        if line[at] == b'"' {
-            return Some(at + 1);
-        }
-        at += 2;
+impl Damage {
+    fn keep(&mut self, bytes: &[u8]) {
+        let room = HEAD_BYTES - self.head.len();
+        self.head.extend_from_slice(&bytes[..bytes.len().min(room)]);
     }
 }
 
 /// Bytes before a record that say nothing: white space, zeros, byte-order marks.
 fn padding(bytes: &[u8]) -> usize {
+    leading(bytes, |byte| is_space(byte) || byte == 0)
+}
+
+/// The same where white space says something.
+fn marks(bytes: &[u8]) -> usize {
+    leading(bytes, |byte| byte == 0)
+}
+
+fn leading(bytes: &[u8], is_one: impl Fn(u8) -> bool) -> usize {
     let mut at = 0;
     loop {
         if bytes[at..].starts_with(b"\xEF\xBB\xBF") {
             at += 3;
-        } else if bytes.get(at).copied().is_some_and(is_padding) {
+        } else if bytes.get(at).copied().is_some_and(&is_one) {
             at += 1;
         } else {
             return at;
@@ -483,24 +399,21 @@ fn padding(bytes: &[u8]) -> usize {
     }
 }
 
-const fn is_padding(byte: u8) -> bool {
-    is_space(byte) || byte == 0
-}
-
-fn count_lines(bytes: &[u8]) -> u64 {
-    memchr::memchr_iter(b'\n', bytes).count() as u64
-}
-
 fn too_large(limits: &Limits) -> Refusal {
+    let message = format!(
+        "the record is larger than the {} bytes that are allowed: raise event_bytes_max",
+        limits.event_bytes_max
+    );
+    Refusal::new("event_too_large", message)
+}
+
+fn begun_again() -> Refusal {
     Refusal::new(
-        "event_too_large",
-        format!(
-            "the record is larger than the {} bytes that are allowed: raise event_bytes_max",
-            limits.event_bytes_max
-        ),
+        "invalid_json",
+        "this is not JSON: another record begins before this one ends",
     )
 }
 
-fn not_an_object() -> Refusal {
-    Refusal::new("not_an_event", "a record must be a JSON object")
+fn not_json() -> Refusal {
+    Refusal::new("invalid_json", "this is not JSON: a record must be a JSON object")
 }

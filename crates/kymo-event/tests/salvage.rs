@@ -1,22 +1,14 @@
 //! What is found in files of JSON lines that many programs wrote to, and what a fault in one costs.
-use kymo_event::{
-    Limits,
-    salvage::{Follows, Salvage},
-};
+use kymo_event::{Limits, salvage::Salvage};
 use proptest::prelude::*;
 
 /// What was found: each record, or `line: code` of what is none.
-fn found(pieces: &[&[u8]], last: Follows) -> Vec<String> {
+fn found(pieces: &[&[u8]], is_end: bool) -> Vec<String> {
     let mut salvage = Salvage::new(0, 1, limits());
     let mut all = Vec::new();
     for (index, piece) in pieces.iter().enumerate() {
         salvage.room().extend_from_slice(piece);
-        let follows = if index + 1 == pieces.len() {
-            last
-        } else {
-            Follows::More
-        };
-        salvage.take(follows, &mut |found| {
+        salvage.take(is_end && index + 1 == pieces.len(), &mut |found| {
             all.push(match found.record {
                 Ok(record) => record.as_str().to_owned(),
                 Err(refusal) => format!("{}: {}", found.line, refusal.code),
@@ -34,7 +26,7 @@ fn limits() -> Limits {
 }
 
 fn all_of(text: impl AsRef<[u8]>) -> Vec<String> {
-    found(&[text.as_ref()], Follows::Nothing)
+    found(&[text.as_ref()], true)
 }
 
 const A: &str = r#"{"event":"a","n":1}"#;
@@ -140,7 +132,7 @@ fn what_is_too_large_is_passed_over_without_being_held() {
     let text = format!("{large}{large}{large}\n{A}\n");
     for piece in text.as_bytes().chunks(700) {
         salvage.room().extend_from_slice(piece);
-        salvage.take(Follows::More, &mut |_| count += 1);
+        salvage.take(false, &mut |_| count += 1);
         most = most.max(salvage.room().len());
     }
     assert_eq!(count, 2, "one is too large, one is good");
@@ -149,15 +141,95 @@ fn what_is_too_large_is_passed_over_without_being_held() {
 
 #[test]
 fn what_may_still_grow_waits() {
-    assert_eq!(found(&[A.as_bytes()], Follows::More), [""; 0]);
-    assert_eq!(found(&[A.as_bytes()], Follows::Perhaps), [A]);
-    assert_eq!(found(&[&A.as_bytes()[..9]], Follows::Perhaps), [""; 0]);
-    assert_eq!(found(&[b"{\n \"a\": 1\n}"], Follows::More), [""; 0]);
     assert_eq!(
-        found(&[b"{\n \"a\": 1\n}"], Follows::Perhaps),
-        ["{\n \"a\": 1\n}"]
+        found(&[A.as_bytes()], false),
+        [A],
+        "it is whole, whatever follows"
     );
-    assert_eq!(found(&[b"{\n \"a\":"], Follows::Perhaps), [""; 0]);
+    assert_eq!(found(&[&A.as_bytes()[..9]], false), [""; 0]);
+    assert_eq!(found(&[b"{\n \"a\":"], false), [""; 0]);
+    assert_eq!(found(&[b"hello"], false), [""; 0]);
+}
+
+#[test]
+fn objects_printed_over_many_lines_may_follow_each_other_at_once() {
+    let printed = "{\n  \"a\": 1,\n  \"b\": {\"c\": 2}\n}";
+    assert_eq!(
+        all_of(format!("{printed}{printed}{A}{printed}\n")),
+        [printed, printed, A, printed]
+    );
+}
+
+#[test]
+fn zeros_and_marks_within_a_line_hide_nothing() {
+    assert_eq!(
+        all_of(format!("{{\"event\":\"a\",\"da\0\0\0{B}\n{A}")),
+        ["1: invalid_json", B, A]
+    );
+    assert_eq!(all_of(format!("{A}\u{feff}{B}\n")), [A, B]);
+    assert_eq!(
+        all_of([A.as_bytes(), b"\xff", B.as_bytes()].concat()),
+        [A, "1: invalid_json", B]
+    );
+    assert_eq!(all_of(format!("{{\"cut\":1\n\0\0{A}\n")), ["1: invalid_json", A]);
+    assert_eq!(
+        all_of(format!("7{A}\nnull {B}\n")),
+        ["1: not_an_event", A, "2: not_an_event", B]
+    );
+    assert_eq!(
+        all_of(format!("{{\n oops\n}}{A}\n{B}")),
+        ["1: invalid_json", A, B]
+    );
+}
+
+#[test]
+fn the_elements_of_a_broken_list_are_no_records() {
+    assert_eq!(
+        all_of(r#"{"event":"a","list":[1 {"b":2},{"c":3}]}"#),
+        ["1: invalid_json"]
+    );
+    assert_eq!(
+        all_of(r#"{"event":"a","list":["lost,{"b":2},{"c":3}]}"#),
+        ["1: invalid_json"]
+    );
+}
+
+#[test]
+fn what_a_line_holds_behind_a_large_record_or_many_is_found() {
+    let many = A.repeat(500);
+    assert_eq!(all_of(&many).len(), 500);
+    assert_eq!(
+        found(&many.as_bytes().chunks(7).collect::<Vec<_>>(), false).len(),
+        500
+    );
+    let hole = format!("{}{A}\n", "\0".repeat(10_000));
+    assert_eq!(found(&hole.as_bytes().chunks(999).collect::<Vec<_>>(), true), [A]);
+}
+
+#[test]
+fn rubbish_costs_time_in_proportion_to_its_length() {
+    // Each of these took hours where something was looked at again from the beginning.
+    for unit in [
+        "x\n",
+        "x}{},",
+        "{}",
+        "{\"",
+        "\"",
+        "{",
+        "{\"a\":",
+        "{\"a\":1{\"b\":2}",
+        "7{}{\"",
+        "}{\"x",
+    ] {
+        let text = unit.repeat((4 << 20) / unit.len());
+        let mut salvage = Salvage::new(0, 1, Limits::default());
+        for piece in text.as_bytes().chunks(256 << 10) {
+            salvage.room().extend_from_slice(piece);
+            salvage.take(false, &mut |_| {});
+        }
+        salvage.take(true, &mut |_| {});
+        assert_eq!(salvage.position().0, text.len() as u64, "{unit}");
+    }
 }
 
 #[test]
@@ -166,7 +238,7 @@ fn the_position_is_where_reading_goes_on() {
     let mut salvage = Salvage::new(100, 7, limits());
     salvage.room().extend_from_slice(text.as_bytes());
     let mut places = Vec::new();
-    salvage.take(Follows::More, &mut |found| places.push((found.at, found.line)));
+    salvage.take(false, &mut |found| places.push((found.at, found.line)));
     let second = 100 + A.len() as u64 + 2;
     assert_eq!(places, [(100, 7), (second, 9)]);
     assert_eq!(salvage.position(), (second + B.len() as u64 + 1, 10));
@@ -191,7 +263,63 @@ fn record() -> impl Strategy<Value = String> {
     })
 }
 
+/// What befell a file: bytes that many faults are made of, put in anywhere, and cuts.
+fn faults() -> impl Strategy<Value = Vec<(usize, String)>> {
+    let fault = prop::sample::select(vec![
+        "",
+        "{",
+        "}",
+        "\"",
+        "\n",
+        ",",
+        "\0",
+        "[",
+        "]",
+        "x",
+        "{\n",
+        "}{",
+        "{\"a\":1}",
+        "\u{feff}",
+        "\\",
+        "7",
+    ]);
+    prop::collection::vec((0..4_000_usize, fault.prop_map(str::to_owned)), 0..6)
+}
+
+fn damaged(text: &str, faults: &[(usize, String)]) -> Vec<u8> {
+    let mut bytes = text.as_bytes().to_vec();
+    for (place, fault) in faults {
+        let at = place % (bytes.len() + 1);
+        if fault.is_empty() {
+            bytes.drain(at..bytes.len().min(at + place % 40));
+        } else {
+            bytes.splice(at..at, fault.bytes());
+        }
+    }
+    bytes
+}
+
+fn small() -> Limits {
+    Limits {
+        event_bytes_max: 60,
+        ..Limits::default()
+    }
+}
+
+type Told = (u64, u64, Vec<u8>, Result<String, String>);
+
+fn tell(salvage: &mut Salvage, piece: &[u8], is_end: bool, all: &mut Vec<Told>) {
+    salvage.room().extend_from_slice(piece);
+    salvage.take(is_end, &mut |found| {
+        let record = found.record.map(|json| json.as_str().to_owned());
+        let record = record.map_err(|refusal| refusal.code.to_owned());
+        all.push((found.at, found.line, found.bytes.to_vec(), record));
+    });
+}
+
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1_000))]
+
     #[test]
     fn it_finds_the_same_however_the_file_comes_in(
         records in prop::collection::vec(record(), 0..12),
@@ -203,30 +331,67 @@ proptest! {
         cuts.extend([0, text.len()]);
         cuts.sort_unstable();
         let pieces: Vec<_> = cuts.windows(2).map(|cut| &text.as_bytes()[cut[0]..cut[1]]).collect();
-        prop_assert_eq!(&found(&pieces, Follows::Nothing), &records);
-        let mut pieces = pieces;
-        pieces.push(b"");
-        prop_assert_eq!(&found(&pieces, Follows::More), &records);
+        prop_assert_eq!(&found(&pieces, true), &records);
+        prop_assert_eq!(&found(&pieces, false), &records);
     }
 
     #[test]
-    fn any_bytes_are_told_in_order_and_nothing_is_told_twice(
-        bytes in prop::collection::vec(prop::sample::select(b"{}[]\",:a1\\ \n\0\xef\xbb\xbf\xff".to_vec()), 0..200),
-        cut in 0..200_usize,
+    fn damage_is_told_the_same_however_the_file_comes_in_and_wherever_reading_goes_on(
+        records in prop::collection::vec(record(), 0..8),
+        faults in faults(),
+        cuts in prop::collection::vec(0..1_000_usize, 1..6),
+        again in any::<bool>(),
     ) {
+        let text = records.iter().map(|record| format!("{record}\n")).collect::<String>();
+        let bytes = damaged(&text, &faults);
+        // Nothing is too large here, so that all can be held until it is told.
+        let mut whole = Vec::new();
+        tell(&mut Salvage::new(0, 1, limits()), &bytes, true, &mut whole);
+        let mut cuts: Vec<_> = cuts.into_iter().map(|cut| cut % (bytes.len() + 1)).collect();
+        cuts.push(bytes.len());
+        cuts.sort_unstable();
         let mut salvage = Salvage::new(0, 1, limits());
-        let mut end = 0;
-        let mut check = |at: u64, line: u64, length: usize| {
-            let lines = bytes[..usize::try_from(at).unwrap()].iter().filter(|byte| **byte == b'\n').count();
-            assert_eq!(line, lines as u64 + 1);
-            assert!(at >= end, "{at} after {end}");
-            end = at + length as u64;
-        };
-        for piece in [&bytes[..cut.min(bytes.len())], &bytes[cut.min(bytes.len())..]] {
-            salvage.room().extend_from_slice(piece);
-            salvage.take(Follows::More, &mut |found| check(found.at, found.line, found.bytes.len()));
+        let mut told = Vec::new();
+        for (index, cut) in cuts.iter().enumerate() {
+            let from = usize::try_from(salvage.end()).unwrap();
+            tell(&mut salvage, &bytes[from..*cut], index + 1 == cuts.len(), &mut told);
+            if again && index + 1 < cuts.len() {
+                let (at, line) = salvage.position();
+                salvage = Salvage::new(at, line, limits());
+            }
         }
-        salvage.take(Follows::Nothing, &mut |found| check(found.at, found.line, found.bytes.len()));
-        prop_assert_eq!(salvage.position().0, bytes.len() as u64);
+        prop_assert_eq!(told, whole);
+    }
+
+    #[test]
+    fn every_byte_is_told_once_with_its_place_or_says_nothing(
+        records in prop::collection::vec(record(), 0..8),
+        faults in faults(),
+        piece in 1..300_usize,
+    ) {
+        let text = records.iter().map(|record| format!("{record}\n")).collect::<String>();
+        let bytes = damaged(&text, &faults);
+        for limits in [limits(), small()] {
+            let mut salvage = Salvage::new(0, 1, limits);
+            let mut told = Vec::new();
+            for piece in bytes.chunks(piece) {
+                tell(&mut salvage, piece, false, &mut told);
+            }
+            tell(&mut salvage, b"", true, &mut told);
+            prop_assert_eq!(salvage.position().0, bytes.len() as u64);
+            let mut end = 0;
+            let mut is_damage = false;
+            for (at, line, head, record) in told {
+                let at = usize::try_from(at).unwrap();
+                prop_assert!(at >= end, "{} after {}", at, end);
+                prop_assert!(bytes[at..].starts_with(&head));
+                prop_assert_eq!(line, bytes[..at].iter().filter(|byte| **byte == b'\n').count() as u64 + 1);
+                let says_nothing = |byte: &u8| b" \t\r\n\0,\xef\xbb\xbf".contains(byte);
+                prop_assert!(is_damage || bytes[end..at].iter().all(says_nothing));
+                is_damage = record.is_err();
+                end = at + head.len();
+            }
+            prop_assert!(is_damage || bytes[end..].iter().all(|byte| b" \t\r\n\0,\xef\xbb\xbf".contains(byte)));
+        }
     }
 }

@@ -1,28 +1,34 @@
 //! `kymo import`: takes events from a file of JSON lines, once, however often it is run.
 use std::{
+    collections::BTreeMap,
     fs::File,
     io::{self, BufRead, BufReader, Read},
     path::{Path, PathBuf},
     time::Instant,
 };
 
-use kymo_event::dialects::{self, Dialect};
+use kymo_event::{
+    Limits,
+    dialects::{self, Dialect},
+    salvage::Salvage,
+};
 
 use crate::{
     exit::Exit,
     failure::Failure,
     find::{Place, State, Where},
-    lines::Lines,
-    printer::{BAD, DIM, Printer},
+    printer::{BAD, DIM},
     progress::Progress,
 };
 
 mod array;
 mod destination;
 mod reading;
+mod summary;
 
 use destination::Destination;
-use reading::{Reading, Record};
+use reading::{Reading, Record, Taken};
+use summary::Summary;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -33,11 +39,15 @@ Examples:
 
 Everything is marked as backfill: stored and shown, raising no alarm. Events without an id get one
 from the file's name and their place in it, so that importing a file again stores nothing twice.
-Refused lines are listed with their reason; the others are stored. Of another ledger Kymo's own
-events (kymo.*) are refused. Exit code 4: some were refused.";
+A file that many programs appended to may be damaged: records that share a line, one that was cut
+short, objects printed over many lines, zeros and byte-order marks. Each costs at most itself: what
+cannot be read or stored is listed with its line, the reason and its beginning; the rest is stored.
+Of another ledger Kymo's own events (kymo.*) are refused. Exit code 4: some were refused.";
 
-/// Bytes of a line that are read at all; larger ones are refused without being held.
-const LINE_BYTES_MAX: usize = 32 << 20;
+/// Bytes of a record that are read at all; larger ones are refused without being held.
+const RECORD_BYTES_MAX: usize = 32 << 20;
+/// Bytes that are looked at together.
+const PIECE_BYTES: u64 = 1 << 20;
 /// Records that go together. A hub that has refused a thousand of a batch looks at no more of it.
 const BATCH_RECORDS_MAX: usize = 1_000;
 /// Bytes of one request: a batch of great records must not become one that a server or a proxy before it refuses whole.
@@ -79,6 +89,7 @@ impl Args {
         let mut summary = Summary::default();
         let progress = Progress::bytes("importing", total);
         let mut work = Work {
+            file: &self.file,
             summary: &mut summary,
             destination: &mut destination,
             progress,
@@ -89,12 +100,13 @@ impl Args {
         work.progress.finish();
         let closed = destination.close();
         imported.and(closed)?;
-        summary.print(self.json, began.elapsed().as_secs_f64());
-        Ok(if summary.refused == 0 {
+        let exit = if summary.is_all_taken() {
             Exit::Done
         } else {
             Exit::Refused
-        })
+        };
+        summary.print(self.json, began.elapsed().as_secs_f64());
+        Ok(exit)
     }
 
     fn open(&self) -> Result<(Box<dyn BufRead>, Option<u64>), Failure> {
@@ -154,47 +166,62 @@ impl Args {
             })?;
             return work.flush(text.len() as u64);
         }
-        let mut lines = Lines::new(input, LINE_BYTES_MAX);
-        while let Some(line) = lines
-            .next()
-            .map_err(|cause| Failure::disk("read", &self.file, &cause))?
-        {
-            if line.is_blank() {
-                continue;
+        let limits = Limits {
+            event_bytes_max: RECORD_BYTES_MAX,
+            ..Limits::default()
+        };
+        let mut salvage = Salvage::new(0, 1, limits);
+        let mut ends_open = false;
+        loop {
+            let came = input
+                .by_ref()
+                .take(PIECE_BYTES)
+                .read_to_end(salvage.room())
+                .map_err(|cause| Failure::disk("read", &self.file, &cause))?;
+            if came > 0 {
+                ends_open = salvage.room().last() != Some(&b'\n');
             }
-            work.record(reading.line(&line), line.byte)?;
-            if work.is_full() {
-                work.flush(lines.position())?;
+            let mut records = Vec::new();
+            salvage.take(came == 0, &mut |found| {
+                records.push((found.at, reading.found(found)))
+            });
+            for (at, record) in records {
+                work.record(record, at)?;
+                if work.is_full() {
+                    work.flush(at)?;
+                }
+            }
+            if came == 0 {
+                let (end, line) = salvage.position();
+                work.summary.lines = line - 1 + u64::from(ends_open);
+                return work.flush(end);
             }
         }
-        work.flush(lines.position())
     }
 }
 
 /// Records on their way, and what became of them.
 struct Work<'a> {
+    file: &'a Path,
     summary: &'a mut Summary,
     destination: &'a mut Destination,
     progress: Progress,
-    batch: Vec<Record>,
+    batch: Vec<(u64, Taken)>,
     bytes: usize,
 }
 
 impl Work<'_> {
     /// Adds a record that begins at `position`, after sending what would be too much together with it.
     fn record(&mut self, record: Record, position: u64) -> Result<(), Failure> {
-        match &record.text {
-            Ok(text) => {
-                if self.bytes + text.len() + 1 > BATCH_BYTES_MAX {
+        match record.event {
+            Ok(taken) => {
+                if self.bytes + taken.text.len() + 1 > BATCH_BYTES_MAX {
                     self.flush(position)?;
                 }
-                self.bytes += text.len() + 1;
-                self.batch.push(record);
+                self.bytes += taken.text.len() + 1;
+                self.batch.push((record.line, taken));
             }
-            Err(refusal) => {
-                let (line, code, message) = (record.line, refusal.code.to_owned(), refusal.message.clone());
-                self.refused(line, &code, &message);
-            }
+            Err(refusal) => self.refused(record.line, refusal.code, &refusal.message, &record.excerpt),
         }
         Ok(())
     }
@@ -207,56 +234,30 @@ impl Work<'_> {
         if !self.batch.is_empty() {
             let batch = std::mem::take(&mut self.batch);
             self.bytes = 0;
-            let texts: Vec<&str> = batch
-                .iter()
-                .filter_map(|record| record.text.as_deref().ok())
-                .collect();
+            let texts: Vec<&str> = batch.iter().map(|(_, taken)| taken.text.as_str()).collect();
             let receipt = self.destination.store(&texts)?;
             self.summary.stored += receipt.accepted as u64;
             self.summary.known += receipt.duplicates.len() as u64;
-            for rejected in &receipt.rejected {
-                let line = batch.get(rejected.index).map_or(0, |record| record.line);
-                self.refused(line, &rejected.code, &rejected.message);
+            let rejected: BTreeMap<_, _> = receipt.rejected.iter().map(|why| (why.index, why)).collect();
+            for (index, (line, taken)) in batch.iter().enumerate() {
+                match rejected.get(&index) {
+                    Some(why) => {
+                        let excerpt = reading::excerpt(taken.text.as_bytes());
+                        self.refused(*line, &why.code, &why.message, &excerpt);
+                    }
+                    None => self.summary.took(taken),
+                }
             }
         }
         self.progress.at(position, self.summary.total());
         Ok(())
     }
 
-    fn refused(&mut self, line: usize, code: &str, message: &str) {
-        self.summary.refused += 1;
+    fn refused(&mut self, line: u64, code: &str, message: &str, excerpt: &str) {
+        self.summary.refused(code);
+        let file = self.file.display();
         self.progress.say(&format!(
-            "{BAD}line {line}{BAD:#}: {message} {DIM}[{code}]{DIM:#}"
+            "{BAD}{file}:{line}{BAD:#}: {message} {DIM}[{code}] {excerpt}{DIM:#}"
         ));
-    }
-}
-
-/// What became of a file.
-#[derive(Default, serde::Serialize)]
-struct Summary {
-    stored: u64,
-    known: u64,
-    refused: u64,
-}
-
-impl Summary {
-    const fn total(&self) -> u64 {
-        self.stored + self.known + self.refused
-    }
-
-    fn print(&self, json: bool, seconds: f64) {
-        let mut printer = Printer::new();
-        if json {
-            printer.json(self);
-            return;
-        }
-        let mut parts = vec![format!("stored {}", indicatif::HumanCount(self.stored))];
-        if self.known > 0 {
-            parts.push(format!("known already {}", indicatif::HumanCount(self.known)));
-        }
-        if self.refused > 0 {
-            parts.push(format!("refused {}", indicatif::HumanCount(self.refused)));
-        }
-        printer.line(format!("{} in {seconds:.1} s", parts.join(", ")));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::support::{Home, fixtures, numbers};
 
@@ -13,19 +13,31 @@ fn lines(numbers: impl IntoIterator<Item = u64>) -> String {
         .collect()
 }
 
+/// Stored, known, refused.
+fn counts(summary: &Value) -> [u64; 3] {
+    ["stored", "known", "refused"].map(|name| summary[name].as_u64().expect("a count"))
+}
+
+/// What was said of this line of a file.
+fn said<'r>(stderr: &'r str, file: &str, line: u64) -> Option<&'r str> {
+    stderr
+        .lines()
+        .find(|said| said.starts_with(&format!("{file}:{line}: ")))
+}
+
 #[test]
 fn a_file_is_imported_once_however_often_it_is_given() {
     let home = Home::new();
     let server = home.serve();
     home.write("old.jsonl", lines(1..=3_000));
     let first = home.kymo(&["import", "old.jsonl", "--json"]).good().json();
-    assert_eq!(first, json!({ "stored": 3000, "known": 0, "refused": 0 }));
+    assert_eq!(counts(&first), [3000, 0, 0]);
     let again = home.kymo(&["import", "old.jsonl", "--json"]).good().json();
-    assert_eq!(again, json!({ "stored": 0, "known": 3000, "refused": 0 }));
+    assert_eq!(counts(&again), [0, 3000, 0]);
     // The file grows; only what is new is new.
     home.write("old.jsonl", lines(1..=3_005));
     let grown = home.kymo(&["import", "old.jsonl", "--json"]).good().json();
-    assert_eq!(grown, json!({ "stored": 5, "known": 3000, "refused": 0 }));
+    assert_eq!(counts(&grown), [5, 3000, 0]);
     // Another file with the same first lines is another file.
     home.write("other.jsonl", lines(1..=2));
     let other = home.kymo(&["import", "other.jsonl", "--json"]).good().json();
@@ -92,12 +104,8 @@ fn refused_lines_are_named_by_number_and_reason_and_the_others_are_stored() {
         (10, "duplicate_key"),
         (11, "name_too_long"),
     ] {
-        let said = ran
-            .stderr
-            .lines()
-            .find(|said| said.starts_with(&format!("line {line}: ")));
         assert!(
-            said.is_some_and(|said| said.ends_with(&format!("[{code}]"))),
+            said(&ran.stderr, "mixed.jsonl", line).is_some_and(|said| said.contains(&format!(" [{code}] "))),
             "line {line} {code}: {}",
             ran.stderr
         );
@@ -121,12 +129,8 @@ fn a_line_too_large_for_any_event_is_refused_without_being_held() {
         (3, "event_too_large"),
         (4, "invalid_utf8"),
     ] {
-        let said = ran
-            .stderr
-            .lines()
-            .find(|said| said.starts_with(&format!("line {line}: ")));
         assert!(
-            said.is_some_and(|said| said.ends_with(&format!("[{code}]"))),
+            said(&ran.stderr, "large.jsonl", line).is_some_and(|said| said.contains(&format!(" [{code}] "))),
             "line {line}: {}",
             ran.stderr
         );
@@ -143,7 +147,7 @@ fn standard_input_and_an_array_are_read_too() {
     home.write("array.json", "[\n {\"type\":\"old\",\"data\":{\"n\":3}},\n {\"no\":1},\n {\"type\":\"old\",\n\"data\":{\"n\":4}}\n]\n");
     let ran = home.kymo(&["import", "array.json"]).code(4);
     assert!(
-        ran.stderr.contains("line 3: ") && ran.stderr.contains("[type_missing]"),
+        said(&ran.stderr, "array.json", 3).is_some_and(|said| said.contains("[type_missing] {\"no\":1}")),
         "{}",
         ran.stderr
     );
@@ -197,7 +201,7 @@ fn every_refused_text_of_the_public_json_suite_is_refused_by_its_line() {
     let ran = home.kymo(&["import", "suite.jsonl"]).code(4);
     for (line, name) in &expected {
         assert!(
-            ran.stderr.contains(&format!("line {line}: ")),
+            said(&ran.stderr, "suite.jsonl", *line).is_some(),
             "{name} was not refused"
         );
     }
@@ -256,7 +260,7 @@ fn every_valid_cloud_event_is_kept_and_every_invalid_one_refused() {
         .code(4);
     for (index, case) in invalid.iter().enumerate() {
         assert!(
-            ran.stderr.contains(&format!("line {}: ", index + 1)),
+            said(&ran.stderr, "invalid.jsonl", index as u64 + 1).is_some(),
             "{} was taken",
             case["name"]
         );
@@ -285,7 +289,7 @@ fn a_large_array_is_read_in_parts_and_each_refusal_still_has_its_line() {
     let ran = home.kymo(&["import", "array.json"]).code(4);
     assert!(ran.stdout.contains("stored 119,998, refused 2"), "{}", ran.stdout);
     for line in [4, count] {
-        assert!(ran.stderr.contains(&format!("line {line}: ")), "{}", ran.stderr);
+        assert!(said(&ran.stderr, "array.json", line).is_some(), "{}", ran.stderr);
     }
     assert_eq!(
         server.get("/api/v1/status")["head"]
@@ -306,4 +310,49 @@ fn what_comes_too_fast_for_the_server_is_sent_again_until_it_is_stored() {
     let summary = home.kymo(&["import", "fast.jsonl", "--json"]).good().json();
     assert_eq!((&summary["stored"], &summary["refused"]), (&50.into(), &0.into()));
     assert_eq!(server.events("type:fast").len(), 50);
+}
+
+#[test]
+fn a_damaged_ledger_of_another_program_gives_all_its_good_records_and_says_what_is_in_it() {
+    let home = Home::new();
+    let server = home.serve();
+    let at = |n: u64, rest: &str| format!(r#"{{"event":"step_{n}","n":{n},"ts":17614474{n:02}.25{rest}}}"#);
+    let text = format!(
+        "\u{feff}{}\n{}{}\n\0\0{}\n{}\n{{\"event\": \"lost\n{{\n  \"event\": \"step_6\",\n  \"timestamp\": \"2025-10-26 03:00:00\"\n}}\n{}",
+        at(1, ""),
+        r#"{"event":"cut","n":"#,
+        at(2, ""),
+        at(3, r#","x":{"event":"inner"}"#),
+        at(4, "") + &at(5, ""),
+        at(7, ""),
+    );
+    home.write("old.jsonl", &text);
+    let ran = home.kymo(&["import", "old.jsonl"]).code(4);
+    for line in [2, 5] {
+        assert!(said(&ran.stderr, "old.jsonl", line).is_some(), "{}", ran.stderr);
+    }
+    assert!(
+        said(&ran.stderr, "old.jsonl", 2)
+            .is_some_and(|said| said.ends_with(r#"[invalid_json] {"event":"cut","n":"#))
+    );
+    let events = server.events("type:step.*");
+    assert_eq!(events.len(), 7, "{}", ran.stderr);
+    for shown in [
+        "stored 7, refused 2 of 10 lines",
+        "step_1 1",
+        "2025-10-26T03:00:00.000000Z",
+        "1 without a zone, taken as UTC",
+        "invalid_json 2",
+    ] {
+        assert!(ran.stdout.contains(shown), "{shown}: {}", ran.stdout);
+    }
+    let summary = home.kymo(&["import", "old.jsonl", "--json"]).code(4).json();
+    assert_eq!(counts(&summary), [0, 7, 2]);
+    assert_eq!(summary["refused_by_reason"]["invalid_json"], 2);
+    assert_eq!(summary["times_inferred"], 1);
+    assert_eq!(summary["types"]["step_6"], 1);
+    assert_eq!(
+        fs::read_to_string(home.project().join("old.jsonl")).expect("read"),
+        text
+    );
 }

@@ -27,20 +27,15 @@ pub(super) fn each(
     let records = match Records::new(text, RecordFormat::Json, &limits) {
         Ok(records) => records,
         Err(refusal) => {
-            let refused = Record {
-                line: 1,
-                text: Err(refusal),
-            };
-            return record(0, refused);
+            return record(0, reading.element(Err(refusal), 0, 1));
         }
     };
     let (mut line, mut counted) = (1, 0);
     for found in records {
         let byte = found.byte.min(text.len());
-        line += text[counted..byte].iter().filter(|&&byte| byte == b'\n').count();
+        line += memchr::memchr_iter(b'\n', &text[counted..byte]).count() as u64;
         counted = byte;
-        let text = found.value.and_then(|json| reading.read(json, byte as u64));
-        record(byte as u64, Record { line, text })?;
+        record(byte as u64, reading.element(found.value, byte as u64, line))?;
     }
     Ok(())
 }
