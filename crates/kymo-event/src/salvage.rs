@@ -189,11 +189,12 @@ impl<'b> Walk<'b, '_> {
             Err(Fault::Syntax { at, what }) => (at, Refusal::from(Fault::Syntax { at, what })),
         };
         let refusal = refusal.at(wrong - start);
-        let seen = self.bytes.len().min(wrong + 1);
-        if let Some(place) = self.beginning_in(start..seen) {
+        // A line may begin with zeros before its bracket.
+        let seen = wrong + marks(&self.bytes[wrong..]);
+        if let Some(place) = self.beginning_in(start..self.bytes.len().min(seen + 1)) {
             return self.cut(start, place, refusal);
         }
-        if wrong < self.bytes.len() {
+        if seen < self.bytes.len() || (self.is_end && wrong < seen) {
             return self.faulty(start, wrong, refusal);
         }
         if self.is_end {
@@ -235,9 +236,14 @@ impl<'b> Walk<'b, '_> {
 
     /// An object that has no end before something else begins, at `end`.
     fn cut(&mut self, start: usize, end: usize, refusal: Refusal) -> bool {
-        let text = self.bytes[..end].trim_ascii_end();
-        let is_one_line = text.len() > start && !text[start..].contains(&b'\n');
-        let swallowed = is_one_line.then(|| resume::swallowed(&text[start..])).flatten();
+        let text = &self.bytes[start..end];
+        let text = &text[..text
+            .iter()
+            .rposition(|byte| !is_space(*byte) && *byte != 0)
+            .map_or(0, |last| last + 1)];
+        let swallowed = (!text.contains(&b'\n'))
+            .then(|| resume::swallowed(text))
+            .flatten();
         self.refuse(start, swallowed.map_or(end, |at| start + at), refusal)
     }
 

@@ -173,6 +173,10 @@ fn zeros_and_marks_within_a_line_hide_nothing() {
     );
     assert_eq!(all_of(format!("{{\"cut\":1\n\0\0{A}\n")), ["1: invalid_json", A]);
     assert_eq!(
+        all_of(format!("{{\"event\":{A}\n\0\0{B}\n")),
+        ["1: invalid_json", A, B]
+    );
+    assert_eq!(
         all_of(format!("7{A}\nnull {B}\n")),
         ["1: not_an_event", A, "2: not_an_event", B]
     );

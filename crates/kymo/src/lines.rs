@@ -39,11 +39,6 @@ impl<R: BufRead> Lines<R> {
         }
     }
 
-    /// Bytes read so far.
-    pub(crate) fn position(&self) -> u64 {
-        self.byte
-    }
-
     /// The next line; `None` at the end.
     pub(crate) fn next(&mut self) -> io::Result<Option<Line>> {
         let start = self.byte;
