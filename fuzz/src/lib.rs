@@ -45,6 +45,7 @@ pub static TARGETS: &[Target] = &[
     target("times", times::run),
     target("frames", kymo_server::fuzzing::frames),
     target("ops", kymo_server::fuzzing::ops),
+    target("packets", kymo_server::fuzzing::packets),
     target("requests", |bytes| {
         in_a_folder(|folder| kymo_server::fuzzing::request(folder, bytes))
     }),

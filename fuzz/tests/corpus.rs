@@ -76,6 +76,11 @@ fn times_are_taken() {
 }
 
 #[test]
+fn packets_are_taken() {
+    replay("packets");
+}
+
+#[test]
 fn frames_are_taken() {
     replay("frames");
 }

@@ -63,6 +63,34 @@ pub(crate) fn npm_ci(folder: &Path) -> Outcome {
     Ok(fs::write(stamp, digest)?)
 }
 
+/// Installs the Python packages that a folder's `requirements.txt` names, into an environment of the folder's own.
+pub(crate) fn python(folder: &Path) -> Outcome {
+    let environment = folder.join(".venv");
+    let requirements = folder.join("requirements.txt");
+    let stamp = environment.join("kymo-stamp");
+    let digest = digest_of(&[requirements], &[])?;
+    if fs::read_to_string(&stamp).is_ok_and(|found| found == digest) {
+        return Ok(());
+    }
+    say(&format!(
+        "installing the Python packages of {}",
+        folder.strip_prefix(root()).unwrap_or(folder).display()
+    ));
+    check(command_in(folder, "python3", &["-m", "venv", "--clear", ".venv"])).map_err(|cause| {
+        format!("Python 3 with its module venv is needed (Debian, Ubuntu: sudo apt-get install python3-venv): {cause}")
+    })?;
+    let pip = environment.join("bin/pip");
+    let install = [
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        "-r",
+        "requirements.txt",
+    ];
+    check(command_in(folder, &pip.to_string_lossy(), &install))?;
+    Ok(fs::write(stamp, digest)?)
+}
+
 /// Builds the web page into `web/dist`, unless it was built from these very sources.
 pub(crate) fn web_page() -> Outcome {
     node()?;

@@ -60,6 +60,11 @@ const CHECKS: &[Check] = &[
         about: "end-to-end tests in headless Chromium",
         run: browser,
     },
+    Check {
+        name: "clients",
+        about: "other people's clients against the binary",
+        run: clients,
+    },
 ];
 
 /// Runs all checks, or the named ones.
@@ -136,6 +141,16 @@ fn browser() -> Outcome {
     let e2e = root().join("tests/e2e");
     setup::npm_ci(&e2e)?;
     let mut tests = command_in(&e2e, "npm", &["test"]);
+    tests.env("KYMO_BIN", up::release_binary());
+    check(tests)
+}
+
+fn clients() -> Outcome {
+    setup::node()?;
+    let clients = root().join("tests/clients");
+    setup::npm_ci(&clients)?;
+    setup::python(&clients)?;
+    let mut tests = command_in(&clients, "npm", &["test"]);
     tests.env("KYMO_BIN", up::release_binary());
     check(tests)
 }

@@ -66,6 +66,12 @@ impl Subscriber {
         self.from
     }
 
+    /// The first seq that was not looked at yet: whoever reads on from here misses nothing and is given nothing twice.
+    #[must_use]
+    pub fn position(&self) -> Seq {
+        self.subscription.next()
+    }
+
     /// Effective filter.
     #[must_use]
     pub fn filter(&self) -> &Filter {

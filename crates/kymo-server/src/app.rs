@@ -12,7 +12,10 @@ use std::{
 use kymo_hub::Hub;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::{auth::Auth, budget::Budget, gate::Gate, lane::Lane, settings::ServerSettings};
+use crate::{
+    auth::Auth, budget::Budget, engineio, gate::Gate, lane::Lane, settings::ServerSettings,
+    socketio::SocketIo,
+};
 
 /// What the server is given.
 pub struct Parts {
@@ -35,6 +38,8 @@ pub(crate) struct Application {
     pub(crate) addr: SocketAddr,
     pub(crate) auth: Auth,
     pub(crate) gate: Gate,
+    /// The Socket.IO door, if it is open.
+    pub(crate) socketio: Option<Arc<SocketIo>>,
     /// Memory that bodies may take, all together.
     pub(crate) budget: Budget,
     /// Told when the server begins to end its conversations.
@@ -55,6 +60,7 @@ impl Application {
             addr,
             auth,
             gate: Gate::new(settings),
+            socketio: None,
             budget: Budget::default(),
             closing: CancellationToken::new(),
             conversations: TaskTracker::new(),
@@ -66,6 +72,14 @@ impl Application {
 
     pub(crate) const fn hub(&self) -> &Hub {
         &self.parts.hub
+    }
+
+    /// Whom to believe at this path.
+    pub(crate) fn gate_of(&self, path: &str) -> &Gate {
+        match &self.socketio {
+            Some(door) if engineio::is_path(path) => &door.door.gate,
+            _ => &self.gate,
+        }
     }
 
     /// Where a program on this machine finds the server.
@@ -96,6 +110,8 @@ pub(crate) struct Counts {
     pub(crate) connections: Gauge,
     /// WebSockets open now.
     pub(crate) websockets: Gauge,
+    /// Socket.IO sessions open now.
+    pub(crate) socketio: Gauge,
     /// Connections in the lane now.
     pub(crate) lane: Gauge,
     /// SSE streams open now.

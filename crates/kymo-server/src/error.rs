@@ -298,6 +298,8 @@ pub(crate) mod answers {
     pub(crate) const NOTHING_STORED: StatusCode = StatusCode::UNPROCESSABLE_ENTITY;
     /// Every record was over the rate of its source.
     pub(crate) const LIMITED: StatusCode = StatusCode::TOO_MANY_REQUESTS;
+    /// A request that makes no sense in Engine.IO, which has codes of its own for why.
+    pub(crate) const NO_ENGINE_IO: StatusCode = StatusCode::BAD_REQUEST;
     /// There is something new.
     pub(crate) const MADE: StatusCode = StatusCode::CREATED;
     /// It will be done.

@@ -6,7 +6,6 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Uri, header};
 use kymo_event::{LedgerId, Limits, Micros, dialects::cloudevents};
 use kymo_hub::From;
 
-pub use crate::ws::fuzzing::{frames, ops};
 use crate::{
     auth::Auth,
     budget::Budget,
@@ -18,6 +17,10 @@ use crate::{
     position,
     settings::ServerSettings,
     stream, ws,
+};
+pub use crate::{
+    socketio::fuzzing::packets,
+    ws::fuzzing::{frames, ops},
 };
 
 /// A refusal has a code that clients can look up.

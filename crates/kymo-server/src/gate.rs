@@ -2,7 +2,7 @@
 //!
 //! A page of another site must not reach a server on loopback, neither by a plain request (its Origin differs) nor by
 //! pointing its own name at 127.0.0.1 (its Host differs).
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use axum::http::{HeaderMap, HeaderValue, header, uri::Authority};
 
@@ -11,9 +11,12 @@ use crate::{error::ApiError, settings::ServerSettings};
 /// Decides by names alone.
 #[derive(Debug)]
 pub(crate) struct Gate {
-    listen: IpAddr,
+    /// Addresses it listens on.
+    listen: Vec<IpAddr>,
     hosts: Vec<String>,
     origins: Vec<String>,
+    /// Where origins are named.
+    section: String,
 }
 
 /// A request that may enter, and the other site it comes from, if that is allowed.
@@ -27,10 +30,26 @@ impl Gate {
     pub(crate) fn new(settings: &ServerSettings) -> Self {
         let lower = |names: &[String]| names.iter().map(|name| name.to_ascii_lowercase()).collect();
         Self {
-            listen: settings.listen.ip(),
+            listen: vec![settings.listen.ip()],
             hosts: lower(&settings.hosts),
             origins: lower(&settings.origins),
+            section: "server".to_owned(),
         }
+    }
+
+    /// The gate of a door, on the server's port and its own: it lets in who may use the server, and those named for it.
+    pub(crate) fn of_door(
+        name: &str,
+        settings: &ServerSettings,
+        listen: Option<SocketAddr>,
+        origins: &[String],
+    ) -> Self {
+        let mut gate = Self::new(settings);
+        gate.listen.extend(listen.map(|addr| addr.ip()));
+        gate.origins
+            .extend(origins.iter().map(|name| name.to_ascii_lowercase()));
+        gate.section = format!("doors.{name}");
+        gate
     }
 
     /// Checks the names a request carries: `asked` is the one in its target, if that has one.
@@ -41,9 +60,11 @@ impl Gate {
             return Ok(Entry { foreign_origin: None });
         };
         if origins.next().is_some() {
-            return Err(bad_origin("two origins"));
+            return Err(self.bad_origin("two origins"));
         }
-        let text = origin.to_str().map_err(|_| bad_origin("an unreadable origin"))?;
+        let text = origin
+            .to_str()
+            .map_err(|_| self.bad_origin("an unreadable origin"))?;
         if is_own_origin(text, &host) {
             return Ok(Entry { foreign_origin: None });
         }
@@ -52,7 +73,17 @@ impl Gate {
                 foreign_origin: Some(origin.clone()),
             });
         }
-        Err(bad_origin(text))
+        Err(self.bad_origin(text))
+    }
+
+    fn bad_origin(&self, origin: &str) -> ApiError {
+        let section = &self.section;
+        ApiError::new(
+            "bad_origin",
+            format!(
+                "requests from {origin} are not allowed; add it to `origins` in [{section}] if it should be"
+            ),
+        )
     }
 
     fn check_host(&self, asked: Option<&Authority>, headers: &HeaderMap) -> Result<Authority, ApiError> {
@@ -81,7 +112,10 @@ impl Gate {
             .trim_end_matches(']')
             .parse::<IpAddr>()
         {
-            Ok(address) => address.is_loopback() || address == self.listen || self.listen.is_unspecified(),
+            Ok(address) => {
+                let ours = |listen: &IpAddr| address == *listen || listen.is_unspecified();
+                address.is_loopback() || self.listen.iter().any(ours)
+            }
             Err(_) => {
                 name.eq_ignore_ascii_case("localhost")
                     || self.hosts.iter().any(|known| known.eq_ignore_ascii_case(name))
@@ -99,13 +133,6 @@ fn is_own_origin(origin: &str, host: &Authority) -> bool {
         .strip_prefix("http://")
         .or_else(|| origin.strip_prefix("https://"));
     rest.is_some_and(|rest| rest.eq_ignore_ascii_case(host.as_str()))
-}
-
-fn bad_origin(origin: &str) -> ApiError {
-    ApiError::new(
-        "bad_origin",
-        format!("requests from {origin} are not allowed; add it to `origins` in [server] if it should be"),
-    )
 }
 
 fn bad_host(host: &str) -> ApiError {
@@ -175,6 +202,27 @@ mod tests {
             gate().check(Some(&asked), &headers).map_err(|error| error.code),
             Err("bad_host")
         );
+    }
+
+    #[test]
+    fn a_door_lets_in_whom_it_names_besides_those_of_the_server() {
+        let listen = "192.0.2.7:5001".parse().ok();
+        let settings = ServerSettings {
+            origins: vec!["https://board.example".into()],
+            ..ServerSettings::default()
+        };
+        let gate = Gate::of_door("socketio", &settings, listen, &["https://Kai.example".into()]);
+        let check = |host: &str, origin: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::HOST, host.parse().expect("a value"));
+            headers.insert(header::ORIGIN, origin.parse().expect("a value"));
+            gate.check(None, &headers).map_err(|error| error.message)
+        };
+        assert!(check("192.0.2.7:5001", "https://kai.example").is_ok());
+        assert!(check("127.0.0.1:7700", "https://board.example").is_ok());
+        let refused = check("127.0.0.1:7700", "https://evil.example").expect_err("not named");
+        assert!(refused.contains("[doors.socketio]"), "{refused}");
+        assert!(check("192.0.2.8:5001", "https://kai.example").is_err());
     }
 
     #[test]

@@ -11,7 +11,9 @@ mod catalogue;
 mod descriptors;
 mod direct;
 mod docs;
+mod doors;
 mod encoders;
+mod engineio;
 mod error;
 mod events;
 #[cfg(feature = "fuzzing")]
@@ -30,6 +32,7 @@ mod routes;
 mod server;
 mod settings;
 mod socket;
+mod socketio;
 mod spread;
 #[cfg(test)]
 mod stage;
@@ -40,5 +43,6 @@ mod ws;
 
 pub use app::Parts;
 pub use auth::{TokenError, TokenInfo, TokenStore};
+pub use doors::{Anonymous, DoorsSettings, SocketIoSettings};
 pub use server::{Server, StartError};
 pub use settings::ServerSettings;

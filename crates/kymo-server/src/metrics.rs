@@ -142,6 +142,7 @@ fn text(hub: &Counters, server: &Counts, uptime_s: u64) -> String {
         ("websocket", &server.websockets),
         ("lane", &server.lane),
         ("sse", &server.streams),
+        ("socketio", &server.socketio),
     ];
     for (kind, gauge) in open {
         out.sample("kymo_open", &[("kind", kind)], gauge.now());

@@ -4,13 +4,13 @@ use axum::{
     extract::State,
     http::{Method, Uri},
     response::{IntoResponse, Response},
-    routing::{MethodFilter, MethodRouter, on},
+    routing::{MethodFilter, MethodRouter, any, on},
 };
 use kymo_hub::Scope;
 
 use crate::{
-    app::App, catalogue, docs, error::ApiError, events, health, login, metrics, openapi, page,
-    params::Parameter, params::unknown_name, status, stream, tokens, ws,
+    app::App, catalogue, docs, engineio, error::ApiError, events, health, login, metrics, openapi, page,
+    params::Parameter, params::unknown_name, socketio, status, stream, tokens, ws,
 };
 
 /// A path with a method, and all that is said about it.
@@ -128,6 +128,38 @@ pub(crate) static ROUTES: &[Route] = &[
         gives: &[(101, JSON, "ServerMessage")],
         refuses: &["upgrade_required", "closing"],
         handler: || on(MethodFilter::GET, ws::upgrade),
+    },
+    Route {
+        method: Verb::Get,
+        path: engineio::PATH,
+        scope: None,
+        title: "Follow and emit by Socket.IO",
+        about: "For clients of Socket.IO 3 and later (Engine.IO 4), by long polling and WebSocket, where the settings open \
+                this door. The token is sent as `auth: { token }` or in the header. The address may also say filter, \
+                channels, dialect, catchup and recovery; `auth` may say the same. See docs/socketio.md.",
+        parameters: socketio::PARAMETERS,
+        takes: &[],
+        gives: &[(200, TEXT, "Text"), (101, JSON, "ServerMessage")],
+        refuses: &["not_found", "busy", "closing"],
+        handler: || on(MethodFilter::GET, engineio::serve),
+    },
+    Route {
+        method: Verb::Post,
+        path: engineio::PATH,
+        scope: None,
+        title: "Send to a Socket.IO session",
+        about: "Packets of a session that polls.",
+        parameters: &[engineio::EIO, engineio::TRANSPORT, engineio::SID],
+        takes: &[(TEXT, "Text")],
+        gives: &[(200, TEXT, "Text")],
+        refuses: &[
+            "not_found",
+            "batch_too_large",
+            "unsupported_encoding",
+            "request_timeout",
+            "busy",
+        ],
+        handler: || on(MethodFilter::POST, engineio::serve),
     },
     Route {
         method: Verb::Get,
@@ -303,13 +335,30 @@ pub(crate) static ROUTES: &[Route] = &[
 
 /// The router over the list; every other path is the page's, or nobody's.
 pub(crate) fn router(app: App) -> Router {
-    let routes = ROUTES.iter().fold(Router::new(), |router, route| {
+    let routes = ROUTES.iter().fold(suite(&app), |router, route| {
         router.route(route.path, (route.handler)())
     });
     routes
         .fallback(elsewhere)
         .method_not_allowed_fallback(wrong_method)
         .with_state(app)
+}
+
+/// The router of a port that is a door's own.
+pub(crate) fn door_router(app: App) -> Router {
+    suite(&app)
+        .route(engineio::PATH, any(engineio::serve))
+        .fallback(async |uri: Uri| not_found(uri.path()))
+        .with_state(app)
+}
+
+/// What is there for the protocol suites alone.
+fn suite(app: &App) -> Router<App> {
+    let echoes = app.socketio.as_ref().is_some_and(|door| door.settings.echo);
+    match echoes {
+        true => Router::new().route(engineio::SUITE_PATH, any(engineio::serve)),
+        false => Router::new(),
+    }
 }
 
 /// First parts of paths that programs use: a mistake there is told as one, not answered with a page.
@@ -337,8 +386,11 @@ fn not_found(path: &str) -> ApiError {
     ApiError::new("not_found", format!("there is nothing at {path}; {near}"))
 }
 
-async fn wrong_method(method: Method, uri: Uri) -> ApiError {
+async fn wrong_method(method: Method, uri: Uri) -> Response {
     let path = uri.path();
+    if engineio::is_path(path) {
+        return engineio::Refused::BAD_METHOD.into_response();
+    }
     let known = ROUTES
         .iter()
         .filter(|route| route.path == path)
@@ -348,6 +400,7 @@ async fn wrong_method(method: Method, uri: Uri) -> ApiError {
         "method_not_allowed",
         format!("{path} does not take {method}; it takes {known}"),
     )
+    .into_response()
 }
 
 #[cfg(test)]

@@ -13,7 +13,11 @@ use axum::{
     http::{HeaderMap, HeaderValue, Method, Request, Response, header},
     response::IntoResponse,
 };
-use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};
+use futures_util::{
+    FutureExt, StreamExt,
+    future::{join, join_all},
+    stream::FuturesUnordered,
+};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
@@ -32,6 +36,8 @@ use crate::{
     gate::Entry,
     routes,
     settings::ServerSettings,
+    socket::Patient,
+    socketio::SocketIo,
 };
 
 /// How long the head of a request may take, also on a connection that is kept alive.
@@ -46,6 +52,8 @@ const REST: Duration = Duration::from_millis(50);
 /// A bound server that is not serving yet: the address is known, nothing is accepted.
 pub struct Server {
     listener: TcpListener,
+    /// Ports of doors.
+    doors: Vec<TcpListener>,
     app: App,
 }
 
@@ -83,20 +91,25 @@ pub enum StartError {
 impl Server {
     /// Binds, makes `token` and `key` where absent.
     pub async fn bind(settings: ServerSettings, parts: Parts) -> Result<Self, StartError> {
-        let addr = settings.listen;
-        if !addr.ip().is_loopback() && !settings.insecure {
-            return Err(StartError::NotLoopback { addr });
+        let door = settings.doors.socketio.own_port();
+        for addr in door.into_iter().chain([settings.listen]) {
+            if !addr.ip().is_loopback() && !settings.insecure {
+                return Err(StartError::NotLoopback { addr });
+            }
         }
         let auth = Auth::open(&parts.data, &parts.hub.ledger().id())?;
-        let listen = async {
-            let listener = TcpListener::bind(addr).await?;
-            let addr = listener.local_addr()?;
-            Ok((listener, addr))
-        };
-        let (listener, addr) = listen.await.map_err(|cause| StartError::Listen { addr, cause })?;
-        let app = Application::new(&settings, parts, addr, auth);
+        let (listener, addr) = listen(settings.listen).await?;
+        let (mut doors, mut door_addr) = (Vec::new(), None);
+        if let Some(addr) = door {
+            let (listener, addr) = listen(addr).await?;
+            doors.push(listener);
+            door_addr = Some(addr);
+        }
+        let mut app = Application::new(&settings, parts, addr, auth);
+        app.socketio = SocketIo::open(&settings, door_addr);
         Ok(Self {
             listener,
+            doors,
             app: Arc::new(app),
         })
     }
@@ -105,6 +118,12 @@ impl Server {
     #[must_use]
     pub fn addr(&self) -> SocketAddr {
         self.app.addr
+    }
+
+    /// Where the Socket.IO door has a port of its own.
+    #[must_use]
+    pub fn socketio_addr(&self) -> Option<SocketAddr> {
+        self.app.socketio.as_ref()?.addr
     }
 
     /// A URL that logs a browser in, once, within five minutes.
@@ -121,40 +140,75 @@ impl Server {
     /// Serves until `shutdown`; then stops accepting, ends requests in flight, tells readers, and returns. The caller
     /// closes the hub (before this returns readers have been told).
     pub async fn serve(self, shutdown: CancellationToken) -> io::Result<()> {
-        let Self { listener, app } = self;
-        let router = routes::router(app.clone());
-        let cut = CancellationToken::new();
-        let connections = TaskTracker::new();
-        let connections_max = descriptors::connections_max();
+        let Self { listener, doors, app } = self;
+        let acceptor = Acceptor {
+            app: app.clone(),
+            connections: TaskTracker::new(),
+            connections_max: descriptors::connections_max(),
+            cut: CancellationToken::new(),
+        };
+        let at_door = |listener| acceptor.run(listener, Entrance::Door(routes::door_router(app.clone())));
+        let doors = join_all(doors.into_iter().map(at_door));
+        let server = acceptor.run(listener, Entrance::Server(routes::router(app.clone())));
+        shutdown.run_until_cancelled(join(server, doors)).await;
+        app.closing.cancel();
+        end(&[&acceptor.connections, &app.conversations], &acceptor.cut).await;
+        app.lane.end();
+        Ok(())
+    }
+}
+
+async fn listen(addr: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
+    let listen = async {
+        let listener = TcpListener::bind(addr).await?;
+        let addr = listener.local_addr()?;
+        Ok((listener, addr))
+    };
+    listen.await.map_err(|cause| StartError::Listen { addr, cause })
+}
+
+/// What is behind a port.
+#[derive(Clone)]
+enum Entrance {
+    /// Everything.
+    Server(Router),
+    /// A door and nothing else.
+    Door(Router),
+}
+
+/// Takes connections in, as many as there may be at all ports together.
+struct Acceptor {
+    app: App,
+    connections: TaskTracker,
+    connections_max: u64,
+    /// Told when connections are cut that do not end.
+    cut: CancellationToken,
+}
+
+impl Acceptor {
+    /// Accepts for ever.
+    async fn run(&self, listener: TcpListener, entrance: Entrance) {
         loop {
-            let stream = tokio::select! {
-                () = shutdown.cancelled() => break,
-                accepted = listener.accept() => match accepted {
-                    Ok((stream, _)) => stream,
-                    Err(error) => {
-                        rest_after(&error).await;
-                        continue;
-                    }
-                },
+            let stream = match listener.accept().await {
+                Ok((stream, _)) => stream,
+                Err(error) => {
+                    rest_after(&error).await;
+                    continue;
+                }
             };
-            if (connections.len() + app.conversations.len()) as u64 >= connections_max {
+            if (self.connections.len() + self.app.conversations.len()) as u64 >= self.connections_max {
                 refuse(&stream);
                 continue;
             }
-            let connection = serve_connection(stream, app.clone(), router.clone());
-            let cut = cut.clone();
-            connections.spawn(async move {
+            let connection = serve_connection(stream, self.app.clone(), entrance.clone());
+            let cut = self.cut.clone();
+            self.connections.spawn(async move {
                 tokio::select! {
                     () = cut.cancelled() => {}
                     () = connection => {}
                 }
             });
         }
-        drop(listener);
-        app.closing.cancel();
-        end(&[&connections, &app.conversations], &cut).await;
-        app.lane.end();
-        Ok(())
     }
 }
 
@@ -195,17 +249,22 @@ async fn end(trackers: &[&TaskTracker], cut: &CancellationToken) {
     }
 }
 
-async fn serve_connection(stream: TcpStream, app: App, router: Router) {
+async fn serve_connection(stream: TcpStream, app: App, entrance: Entrance) {
     let _open = app.counts.connections.enter();
     if let Err(error) = stream.set_nodelay(true) {
         debug!(%error, "a connection ended before it began");
         return;
     }
-    // Boxed, so that a connection of another kind gives its memory back.
-    let stream = match Box::pin(direct::serve(stream, HEAD_WITHIN, app.clone())).await {
-        Ok(Some(stream)) => stream,
-        Ok(None) => return,
-        Err(error) => return debug!(%error, "a connection ended early"),
+    let (stream, router) = match entrance {
+        Entrance::Door(router) => (Patient::new(stream), router),
+        Entrance::Server(router) => {
+            // Boxed, so that a connection of another kind gives its memory back.
+            match Box::pin(direct::serve(stream, HEAD_WITHIN, app.clone())).await {
+                Ok(Some(stream)) => (stream, router),
+                Ok(None) => return,
+                Err(error) => return debug!(%error, "a connection ended early"),
+            }
+        }
     };
     // Asked only when it was woken: what all connections wait for together is touched once by each.
     let mut closing = FuturesUnordered::from_iter([app.closing.clone().cancelled_owned()]);
@@ -230,7 +289,8 @@ async fn serve_connection(stream: TcpStream, app: App, router: Router) {
 }
 
 async fn answer(app: App, router: Router, request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
-    let response = match app.gate.check(request.uri().authority(), request.headers()) {
+    let gate = app.gate_of(request.uri().path());
+    let response = match gate.check(request.uri().authority(), request.headers()) {
         Ok(entry) => enter(entry, router, request).await,
         Err(error) => error.into_response(),
     };

@@ -1,6 +1,8 @@
 //! How the server listens and whom it believes; the words of `[server]` in `kymo.toml`.
 use std::net::SocketAddr;
 
+use crate::doors::DoorsSettings;
+
 /// How the server listens and whom it believes.
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -13,6 +15,9 @@ pub struct ServerSettings {
     pub origins: Vec<String>,
     /// Host names requests may carry besides loopback names and `listen`.
     pub hosts: Vec<String>,
+    /// Doors for clients of other systems; the words of `[doors]`.
+    #[serde(skip)]
+    pub doors: DoorsSettings,
 }
 
 impl Default for ServerSettings {
@@ -22,6 +27,7 @@ impl Default for ServerSettings {
             insecure: false,
             origins: vec![],
             hosts: vec![],
+            doors: DoorsSettings::default(),
         }
     }
 }

@@ -5,7 +5,7 @@ use kymo_hub::Scope;
 use serde_json::{Value, json};
 
 use crate::{
-    app::App,
+    app::{App, Application},
     error::{ApiError, answers},
 };
 
@@ -24,11 +24,21 @@ pub(crate) async fn status(State(app): State<App>, headers: HeaderMap) -> Result
     if caller.needs_all().is_ok() {
         status["data"] = app.parts.data.display().to_string().into();
         status["readers"] = app.hub().counters().readers.len().into();
+        status["doors"] = doors(&app);
         if let Value::Object(more) = (app.parts.status)() {
             more.into_iter().for_each(|(key, value)| status[key] = value);
         }
     }
     Ok(Json(status))
+}
+
+/// The doors that are open, and how many are in them.
+fn doors(app: &Application) -> Value {
+    let mut doors = json!({});
+    if let Some(door) = &app.socketio {
+        doors["socketio"] = json!({ "listen": door.addr, "sessions": door.sessions.count() });
+    }
+    doors
 }
 
 /// `POST /api/v1/stop`

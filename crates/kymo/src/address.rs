@@ -34,7 +34,7 @@ pub(crate) async fn bind(
                 return Ok((server, busy_port));
             }
             Err(StartError::Listen { addr, cause })
-                if cause.kind() == io::ErrorKind::AddrInUse && listen.port() != 0 =>
+                if cause.kind() == io::ErrorKind::AddrInUse && addr == listen && listen.port() != 0 =>
             {
                 if addr == default {
                     busy_port = Some(addr.port());

@@ -15,7 +15,7 @@ use kymo_connect::{HubOutlet, Watch, WatchSettings, WatchStatus, take_up_spools}
 use kymo_event::{Event, Level};
 use kymo_hub::{Hub, Notices};
 use kymo_ledger::{Ledger, OpenError};
-use kymo_server::{Parts, Server};
+use kymo_server::{Parts, Server, ServerSettings};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -162,7 +162,11 @@ async fn bind(
             status: Arc::new(move || serde_json::json!({ "watch": watching.status() })),
         }
     };
-    address::bind(&plan.settings.server, plan.listen_is_fixed, &plan.data, parts).await
+    let settings = ServerSettings {
+        doors: plan.settings.doors.clone(),
+        ..plan.settings.server.clone()
+    };
+    address::bind(&settings, plan.listen_is_fixed, &plan.data, parts).await
 }
 
 fn started(addr: SocketAddr, data: &Path) -> Event<'static> {

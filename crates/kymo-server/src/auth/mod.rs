@@ -30,6 +30,15 @@ pub(crate) struct Caller {
 }
 
 impl Caller {
+    /// Somebody without a token, where a door lets such in.
+    pub(crate) fn anonymous(scopes: Vec<Scope>) -> Arc<Self> {
+        Self::new(Principal {
+            name: "anonymous".into(),
+            scopes,
+            ..Principal::owner()
+        })
+    }
+
     fn new(principal: Principal) -> Arc<Self> {
         Arc::new(Self {
             principal: Arc::new(principal),

@@ -31,6 +31,8 @@ impl Fault {
     pub(crate) const UNAUTHORIZED: Self = Self::new(1008, "unauthorized");
     /// The token was revoked.
     pub(crate) const REVOKED: Self = Self::new(1008, "the token was revoked");
+    /// The client did not say in time what it is here for.
+    pub(crate) const SILENT: Self = Self::new(1008, "no connect packet came in time");
     /// The server is shutting down.
     pub(crate) const CLOSING: Self = Self::new(1001, "closing");
     /// The answer to a client that asked for the end.

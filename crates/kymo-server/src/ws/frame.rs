@@ -192,6 +192,17 @@ pub(crate) fn build(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
     out[start..start + length].copy_from_slice(&header[..length]);
 }
 
+/// The first of frames that a server wrote, whole and unmasked: what it is, its payload, and the frames behind it.
+pub(crate) fn split_own(frames: &[u8]) -> Option<(Opcode, &[u8], &[u8])> {
+    let &[first, second, ref rest @ ..] = frames else {
+        return None;
+    };
+    let (payload, length_bytes) = payload_length(second, rest).ok()??;
+    let rest = rest.get(length_bytes..)?;
+    let (payload, rest) = rest.split_at_checked(usize::try_from(payload).ok()?)?;
+    Some((Opcode::from_bits(first & 0x0f)?, payload, rest))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -218,6 +229,26 @@ mod tests {
             let expected = [b"before".to_vec(), header_of(size), vec![b'x'; size]].concat();
             assert!(out == expected, "{size} bytes");
         }
+    }
+
+    #[test]
+    fn frames_of_our_own_are_taken_apart_as_they_were_put_together() {
+        let sizes = [0, 125, 126, 65_535, 65_536];
+        let mut frames = Vec::new();
+        for size in sizes {
+            build(&mut frames, |out| out.resize(out.len() + size, b'x'));
+        }
+        let mut rest = &*frames;
+        for size in sizes {
+            let (opcode, payload, behind) = split_own(rest).expect("a frame");
+            assert_eq!((opcode, payload.len()), (Opcode::Text, size));
+            rest = behind;
+        }
+        assert_eq!(split_own(rest), None);
+        assert_eq!(
+            split_own(&frames[..frames.len() - 1]).map(|frame| frame.0),
+            Some(Opcode::Text)
+        );
     }
 
     #[test]

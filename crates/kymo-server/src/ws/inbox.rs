@@ -19,6 +19,8 @@ const KEPT_MAX: usize = 256 << 10;
 pub(crate) enum Incoming<'a> {
     /// A whole text message.
     Text(&'a str),
+    /// A whole binary message; only where they are taken.
+    Binary(&'a [u8]),
     /// To be answered by a pong with the same bytes.
     Ping(&'a [u8]),
     /// The peer is alive.
@@ -35,7 +37,10 @@ pub(crate) struct Inbox {
     start: usize,
     // Fragments of a message that is not whole yet; `None` outside of one.
     fragments: Option<Vec<u8>>,
+    // Whether those are of a binary message.
+    are_binary: bool,
     message_max: usize,
+    takes_binary: bool,
 }
 
 impl Inbox {
@@ -45,8 +50,16 @@ impl Inbox {
             buf: read.to_vec(),
             start: 0,
             fragments: None,
+            are_binary: false,
             message_max,
+            takes_binary: false,
         }
+    }
+
+    /// Takes binary messages, too.
+    pub(crate) fn with_binary(mut self) -> Self {
+        self.takes_binary = true;
+        self
     }
 
     /// Takes messages of at most this size from now on.
@@ -132,7 +145,9 @@ impl Inbox {
                     return close::parse(&self.buf[from..to]).map(|code| Some(Incoming::Close(code)));
                 }
                 (Opcode::Text, true) => return text(&self.buf[from..to]).map(Some),
-                (_, false) => {
+                (Opcode::Binary, true) => return Ok(Some(Incoming::Binary(&self.buf[from..to]))),
+                (opcode, false) => {
+                    self.are_binary |= opcode == Opcode::Binary;
                     let fragments = self.fragments.get_or_insert_default();
                     fragments.extend_from_slice(&self.buf[from..to]);
                 }
@@ -143,10 +158,12 @@ impl Inbox {
 
     fn check(&self, header: &Header) -> Result<(), Fault> {
         match (header.opcode, &self.fragments) {
-            (Opcode::Binary, _) => Err(Fault::BINARY),
-            (Opcode::Text, Some(_)) => Err(Fault::protocol("a message began inside another one")),
+            (Opcode::Binary, _) if !self.takes_binary => Err(Fault::BINARY),
+            (Opcode::Text | Opcode::Binary, Some(_)) => {
+                Err(Fault::protocol("a message began inside another one"))
+            }
             (Opcode::Continuation, None) => Err(Fault::protocol("there is no message to continue")),
-            (Opcode::Text | Opcode::Continuation, fragments) => {
+            (Opcode::Text | Opcode::Binary | Opcode::Continuation, fragments) => {
                 let before = fragments.as_ref().map_or(0, Vec::len);
                 let room = self.message_max.saturating_sub(before);
                 if header.payload > room as u64 {
@@ -165,7 +182,11 @@ impl Inbox {
         whole.extend_from_slice(&self.buf[from..to]);
         self.buf.splice(..to, whole.iter().copied());
         self.start = whole.len();
-        text(&self.buf[..self.start])
+        let whole = &self.buf[..self.start];
+        match std::mem::take(&mut self.are_binary) {
+            true => Ok(Incoming::Binary(whole)),
+            false => text(whole),
+        }
     }
 }
 
@@ -271,6 +292,22 @@ mod tests {
             Some(1002)
         );
         assert_eq!(fails_with(&frame(0x82, b"x", [0; 4])), Some(1003));
+    }
+
+    #[test]
+    fn binary_messages_come_whole_where_they_are_taken() {
+        let bytes = [
+            frame(0x82, b"\xff\x00", [1; 4]),
+            frame(0x02, b"\xfe", [2; 4]),
+            frame(0x80, b"\xfd", [3; 4]),
+            frame(0x81, b"text", [4; 4]),
+        ]
+        .concat();
+        let mut inbox = Inbox::new(MAX, &bytes).with_binary();
+        for expected in [b"\xff\x00", b"\xfe\xfd"] {
+            assert_eq!(inbox.next(), Ok(Some(Incoming::Binary(expected))));
+        }
+        assert_eq!(inbox.next(), Ok(Some(Incoming::Text("text"))));
     }
 
     fn any_frames() -> impl Strategy<Value = Vec<u8>> {

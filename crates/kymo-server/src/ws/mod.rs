@@ -3,16 +3,16 @@
 //! `inbox` makes messages of bytes, `ops` reads them, `talk` does what they ask, `replies` words the answers, `outbox`
 //! writes them, and `session` turns the wheel. None of them waits for a slow reader: it simply takes less. Who only emits
 //! is served in the `lane`.
-mod close;
+pub(crate) mod close;
 mod feeds;
 pub(crate) mod frame;
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;
-mod handshake;
-mod inbox;
+pub(crate) mod handshake;
+pub(crate) mod inbox;
 mod liveness;
 pub(crate) mod ops;
-mod outbox;
+pub(crate) mod outbox;
 mod replies;
 mod session;
 mod talk;

@@ -211,7 +211,7 @@ impl<'a> Message<'a> {
 }
 
 /// Where to begin: `"now"`, `"start"`, `{"seq":n}` (with `ledger` if known), `{"ago":"5m"}` or `{"time":"…"}`.
-fn from(text: &str) -> Result<From, ApiError> {
+pub(crate) fn from(text: &str) -> Result<From, ApiError> {
     #[derive(serde::Deserialize)]
     #[serde(rename_all = "lowercase", deny_unknown_fields)]
     enum Word {

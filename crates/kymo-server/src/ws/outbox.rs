@@ -92,6 +92,25 @@ impl Outbox {
         self.own(|out| frame::build(out, write));
     }
 
+    /// Adds a binary message of this reader alone.
+    pub(crate) fn binary(&mut self, payload: &[u8]) {
+        self.carries = true;
+        self.own(|out| {
+            frame::write_header(Opcode::Binary, payload.len(), out);
+            out.extend_from_slice(payload);
+        });
+    }
+
+    /// Takes all that waits, in whole frames: for readers that have no socket, of whom nothing is written in parts.
+    pub(crate) fn drain(&mut self) -> impl Iterator<Item = Bytes> + use<> {
+        debug_assert_eq!(self.written, 0, "a frame is on its way in parts");
+        let taken = std::mem::take(self);
+        taken.queue.into_iter().map(|piece| match piece {
+            Piece::Own(bytes) => bytes.into(),
+            Piece::Shared(bytes) => bytes,
+        })
+    }
+
     /// Adds a control frame; its payload is cut at what one can carry.
     pub(crate) fn control(&mut self, opcode: Opcode, payload: &[u8]) {
         let payload = &payload[..payload.len().min(frame::CONTROL_MAX)];

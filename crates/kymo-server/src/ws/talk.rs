@@ -187,6 +187,7 @@ impl Talk {
             }
             Incoming::Close(code) => Err(End::Asked(code)),
             Incoming::Text(text) => self.hear_text(text).await,
+            Incoming::Binary(_) => Err(End::Fault(Fault::BINARY)),
         }
     }
 

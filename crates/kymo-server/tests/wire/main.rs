@@ -11,6 +11,7 @@ mod limits;
 mod operations;
 mod patience;
 mod shutdown;
+mod socketio;
 mod streaming;
 mod support;
 mod websocket;

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use kymo_connect::WatchSettings;
 use kymo_hub::HubSettings;
 use kymo_ledger::LedgerSettings;
-use kymo_server::ServerSettings;
+use kymo_server::{DoorsSettings, ServerSettings};
 
 pub(crate) use known::{DEFAULT_TOML, KNOWN, Known, nearest};
 pub(crate) use layers::{Loaded, Origin};
@@ -21,6 +21,7 @@ pub(crate) use layers::{Loaded, Origin};
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Settings {
     pub(crate) server: ServerSettings,
+    pub(crate) doors: DoorsSettings,
     pub(crate) ledger: LedgerSettings,
     pub(crate) hub: HubSettings,
     pub(crate) watch: WatchSettings,

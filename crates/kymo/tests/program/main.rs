@@ -14,6 +14,7 @@ mod emit;
 mod export;
 mod hostile;
 mod import;
+mod protocol_suites;
 mod query;
 mod replay;
 mod run;

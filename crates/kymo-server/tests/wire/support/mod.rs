@@ -1,6 +1,7 @@
 //! A server to talk to, and clients that share no code with it.
 pub(crate) mod http;
 pub(crate) mod server;
+pub(crate) mod sio;
 pub(crate) mod sse;
 pub(crate) mod ws;
 

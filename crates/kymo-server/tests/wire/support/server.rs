@@ -33,6 +33,8 @@ pub(crate) struct Choices {
 /// A running server.
 pub(crate) struct Running {
     pub(crate) addr: SocketAddr,
+    /// The Socket.IO door's own port.
+    pub(crate) socketio_addr: Option<SocketAddr>,
     pub(crate) token: String,
     pub(crate) login_url: String,
     pub(crate) stop_asked: CancellationToken,
@@ -74,6 +76,7 @@ impl Running {
         let shutdown = CancellationToken::new();
         Self {
             addr: server.addr(),
+            socketio_addr: server.socketio_addr(),
             token: fs::read_to_string(folder.path().join("token"))
                 .expect("the token")
                 .trim()
@@ -106,6 +109,13 @@ impl Running {
     /// Ends and starts again on the same folder.
     pub(crate) async fn restart(self) -> Self {
         Self::on(self.end().await, Choices::default()).await
+    }
+
+    /// Removes what the settings do not retain; the first seq that is left.
+    pub(crate) fn tidy_up(&self) -> u64 {
+        let ledger = self.hub.ledger();
+        ledger.maintain().expect("the ledger is tidied up");
+        ledger.first().get()
     }
 
     pub(crate) fn data(&self) -> &Path {
