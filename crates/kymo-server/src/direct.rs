@@ -269,7 +269,10 @@ impl Direct {
                     drop(held);
                     return self.refuse_for_good(error).await;
                 }
-                unharmed(asked.store(&self.app, &head.headers, held)).await
+                let stored = unharmed(asked.store(&self.app, &head.headers, held)).await;
+                // Who was refused waited for nothing, and would never let go while it sends more.
+                tokio::task::yield_now().await;
+                stored
             }
         };
         // A second request may have come with the first.

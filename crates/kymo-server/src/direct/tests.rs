@@ -15,10 +15,7 @@ struct Poster {
 
 impl Poster {
     async fn connect(stage: &Stage) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        let addr = listener.local_addr().expect("it is bound");
-        let stream = TcpStream::connect(addr).await.expect("it listens");
-        let (served, _) = listener.accept().await.expect("a connection");
+        let (stream, served) = connection().await;
         Self {
             stream,
             token: stage.token.clone(),
@@ -31,11 +28,7 @@ impl Poster {
     }
 
     async fn announce(&mut self, length: usize) {
-        let token = &self.token;
-        let head = format!(
-            "POST /api/v1/events HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\nContent-Length: {length}\r\n\r\n"
-        );
-        self.send(head).await;
+        self.send(head(&self.token, length)).await;
     }
 
     /// All that comes up to the end of the connection.
@@ -49,6 +42,22 @@ impl Poster {
         assert!(rest.is_none(), "the connection goes on");
         answer
     }
+}
+
+/// Both ends of a connection: the client's, and the one to be served.
+async fn connection() -> (TcpStream, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let addr = listener.local_addr().expect("it is bound");
+    let stream = TcpStream::connect(addr).await.expect("it listens");
+    let (served, _) = listener.accept().await.expect("a connection");
+    (stream, served)
+}
+
+/// The head of a request whose body has so many bytes.
+fn head(token: &str, length: usize) -> String {
+    format!(
+        "POST /api/v1/events HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\nContent-Length: {length}\r\n\r\n"
+    )
 }
 
 /// An event of so many bytes.
@@ -116,4 +125,30 @@ async fn a_request_that_has_begun_is_answered_when_the_server_ends_and_is_told_t
     );
     assert!(answer.contains("\r\nconnection: close\r\n"), "{answer}");
     assert!(stage.app.hub().ledger().head().is_some(), "it is stored");
+}
+
+#[tokio::test]
+async fn others_have_a_turn_after_each_body_that_is_refused() {
+    const REQUESTS: usize = 8;
+    let stage = Stage::new();
+    let (mut client, served) = connection().await;
+    let body = "[".repeat(LITTLE_BYTES + 1);
+    let requests = (head(&stage.token, body.len()) + &body).repeat(REQUESTS);
+    // All of them are there before the first is looked at.
+    client.write_all(requests.as_bytes()).await.expect("it is taken");
+    client.shutdown().await.expect("it says that nothing more comes");
+    let (mut serving, mut turns) = (pin!(serve(served, HEAD_WITHIN, stage.app.clone())), 0);
+    let end = poll_fn(|cx| {
+        turns += 1;
+        serving.as_mut().poll(cx)
+    });
+    let end = timeout(PATIENCE, end).await.expect("it ends");
+    assert!(end.expect("it ends well").is_none(), "the connection goes on");
+    let mut answers = String::new();
+    client
+        .read_to_string(&mut answers)
+        .await
+        .expect("they are answered");
+    assert_eq!(answers.matches("HTTP/1.1 422 ").count(), REQUESTS, "{answers}");
+    assert!(turns > REQUESTS, "{turns} turns");
 }
