@@ -6,8 +6,9 @@ use kymo_event::{Channel, Event, Filter, Seq};
 use kymo_ledger::{Ledger, ReadError};
 
 use crate::{
-    Counters, From, HistoryPage, HistoryRequest, HubSettings, Intake, Notices, Principal, SubscribeError,
-    SubscribeRequest, Subscriber, clock::Clock, history, shared::Shared, subscription::Subscription,
+    AgentsError, AgentsPage, AgentsRequest, Counters, From, HistoryPage, HistoryRequest, HubSettings, Intake,
+    Notices, Principal, SubscribeError, SubscribeRequest, Subscriber, clock::Clock, folds::asking, history,
+    shared::Shared, subscription::Subscription,
 };
 
 /// The hub. Clones share it.
@@ -97,6 +98,21 @@ impl Hub {
         self.shared.resolve(from).await
     }
 
+    /// Which agents there are and how they are, now or as of a moment.
+    pub async fn agents(
+        &self,
+        request: AgentsRequest,
+        principal: &Principal,
+    ) -> Result<AgentsPage, AgentsError> {
+        asking::agents(&self.shared, request, principal).await
+    }
+
+    /// How many agents this reader may see.
+    #[must_use]
+    pub fn agents_known(&self, principal: &Principal) -> usize {
+        self.shared.folds.look(|agents| agents.count(principal))
+    }
+
     /// Numbers of this moment.
     #[must_use]
     pub fn counters(&self) -> Counters {
@@ -126,6 +142,7 @@ impl Hub {
         hub.stop.cancel();
         hub.tasks.close();
         hub.tasks.wait().await;
+        hub.folds.close().await;
         hub.ring.close();
         hub.wake.everyone();
         let ledger = hub.ledger.clone();

@@ -9,6 +9,7 @@ mod clock;
 mod counters;
 mod delivery;
 mod feeds;
+mod folds;
 mod frames;
 mod gate;
 mod history;
@@ -34,6 +35,10 @@ mod wake;
 
 pub use counters::Counters;
 pub use delivery::{Around, Delivery, Encoder, From, SubscribeError, SubscribeRequest};
+pub use folds::{
+    agents::{AgentInfo, AgentState, AgentsPage},
+    asking::{AgentsError, AgentsRequest, agents_in},
+};
 pub use history::{HistoryPage, HistoryRequest};
 pub use hub::Hub;
 pub use intake::{

@@ -18,6 +18,9 @@ pub struct HubSettings {
     pub ids_max: usize,
     /// Events per second and source; 0 = no limit. Warn and above always pass, and so do spools that are taken up.
     pub rate_per_source: u32,
+    /// Agents whose state is known at once, one for each source, session, user and tier it is at work in; those that
+    /// were silent longest are forgotten.
+    pub agents_max: usize,
     /// Size limits.
     pub limits: Limits,
 }
@@ -32,6 +35,7 @@ impl Default for HubSettings {
             // What fits into tables of a power of two.
             ids_max: 7 << 15,
             rate_per_source: 0,
+            agents_max: 10_000,
             limits: Limits::default(),
         }
     }

@@ -13,6 +13,7 @@ use crate::{
     clock::Clock,
     counters::Numbers,
     feeds::Feeds,
+    folds::Folds,
     gate::Gate,
     housekeeping,
     ids::Ids,
@@ -37,6 +38,7 @@ pub(crate) struct Shared {
     pub(crate) wake: Arc<Wake>,
     pub(crate) readers: Readers,
     pub(crate) catchup: Arc<CatchUp>,
+    pub(crate) folds: Arc<Folds>,
     pub(crate) numbers: Arc<Numbers>,
     pub(crate) notes: Arc<Notes>,
     pub(crate) tasks: TaskTracker,
@@ -73,10 +75,16 @@ impl Shared {
         let ring = Arc::new(Ring::new(settings.ring_bytes_max, settings.frame_bytes_max, end));
         let feeds = Arc::new(Feeds::default());
         let wake = Arc::new(Wake::new(Arc::clone(&ring), Arc::clone(&feeds)));
-        let (pushed, woken) = (Arc::clone(&ring), Arc::clone(&wake));
+        let catchup = Arc::new(CatchUp::new(&settings, ledger.clone()));
+        let folds = Arc::new(Folds::new(&settings, &ledger, &ring, &catchup));
+        let (pushed, woken, rung) = (Arc::clone(&ring), Arc::clone(&wake), Arc::downgrade(&folds));
         ledger.on_commit(Box::new(move |lines| {
             pushed.push(lines);
             woken.committed();
+            // Weakly: it holds the ledger that holds this.
+            if let Some(folds) = rung.upgrade() {
+                folds.committed();
+            }
         }));
         let ids = Arc::new(Ids::new(settings.ids_max));
         let ids_loaded = load_ids(&ids, &ledger, settings.ids_max);
@@ -89,7 +97,8 @@ impl Shared {
             feeds,
             wake,
             readers: Readers::default(),
-            catchup: Arc::new(CatchUp::new(&settings, ledger.clone())),
+            catchup,
+            folds,
             numbers: Arc::new(Numbers::new(clock.clone())),
             notes: Arc::default(),
             tasks: TaskTracker::new(),
@@ -113,6 +122,10 @@ impl Shared {
         let stop = self.stop.clone();
         self.tasks
             .spawn(async move { stop.run_until_cancelled(wake.look_on()).await });
+        let folds = Arc::clone(&self.folds);
+        let stop = self.stop.clone();
+        self.tasks
+            .spawn(async move { stop.run_until_cancelled(folds.run()).await });
         let rates = Arc::clone(&self.rates);
         let work = housekeeping::run(self.ledger.clone(), rates, Arc::clone(&self.notes));
         let stop = self.stop.clone();

@@ -259,7 +259,7 @@ async fn what_retention_removed_is_told_and_the_rest_follows() {
     for _ in 0..4 {
         hub.fill(2_048).await;
     }
-    hub.forget_the_oldest();
+    hub.forget_the_oldest().await;
     let first = hub.hub.ledger().first().get();
     let (got, gaps) = told(&mut hub.read("source:test", From::Seq(seq(10), None))).await;
     assert_eq!(gaps.len(), 1);

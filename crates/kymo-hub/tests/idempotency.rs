@@ -217,7 +217,7 @@ async fn an_original_that_retention_removed_is_stored_again_and_known_from_then_
     for _ in 0..4 {
         hub.fill(2_048).await;
     }
-    hub.forget_the_oldest();
+    hub.forget_the_oldest().await;
     let again = hub.publish([with_id("a", "1")]).await;
     assert_eq!((again.accepted, again.duplicates.len()), (1, 0));
     let repeat = hub.publish([with_id("a", "1")]).await;

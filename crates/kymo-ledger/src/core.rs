@@ -2,7 +2,7 @@
 
 use std::sync::{
     Arc,
-    atomic::{AtomicU64, Ordering},
+    atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
 use kymo_event::LedgerId;
@@ -35,6 +35,8 @@ pub(crate) struct Core {
     pub(crate) notices: Arc<Notices>,
     /// Retention keeps segments with events from here on, whatever the settings.
     pub(crate) needed_from: AtomicU64,
+    /// Whether it would have removed one of those.
+    pub(crate) held_back: AtomicBool,
     /// What readers read into.
     pub(crate) read_buffers: Buffers,
     pub(crate) on_commit: Mutex<Option<OnCommit>>,

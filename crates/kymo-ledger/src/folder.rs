@@ -60,6 +60,10 @@ impl Folder {
         self.data.join("cursors")
     }
 
+    pub(crate) fn snapshots(&self) -> PathBuf {
+        self.data.join("snapshots")
+    }
+
     pub(crate) fn segment(&self, first: u64) -> PathBuf {
         self.ledger.join(format!("{first:020}.jsonl"))
     }

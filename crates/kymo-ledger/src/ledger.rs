@@ -5,7 +5,7 @@ use std::{
     path::Path,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     thread::JoinHandle,
 };
@@ -113,6 +113,7 @@ impl Ledger {
             segments: Arc::new(opened.segments),
             notices,
             needed_from: AtomicU64::new(u64::MAX),
+            held_back: AtomicBool::new(false),
             read_buffers: Buffers::default(),
             on_commit: Mutex::default(),
         });
@@ -131,7 +132,7 @@ impl Ledger {
         })
     }
 
-    fn core(&self) -> &Core {
+    pub(crate) fn core(&self) -> &Core {
         &self.inner.core
     }
 
@@ -242,6 +243,12 @@ impl Ledger {
     /// Keeps every segment with events from `seq` on, whatever the settings say: a fold has not yet taken them in.
     pub fn keep_from(&self, seq: Seq) {
         self.core().needed_from.store(seq.get(), Ordering::Relaxed);
+    }
+
+    /// Whether retention waits for a fold to take in more; once for each time it had to.
+    #[must_use]
+    pub fn takes_held_back(&self) -> bool {
+        self.core().held_back.swap(false, Ordering::Relaxed)
     }
 
     /// Runs retention and compression now (the owner calls this every minute).

@@ -36,6 +36,7 @@ mod seat;
 mod segment;
 mod segments;
 mod settings;
+mod snapshots;
 #[cfg(any(test, feature = "test-support"))]
 pub mod testing;
 mod verify;
@@ -54,4 +55,5 @@ pub use queue::Done;
 pub use read_only::ReadOnly;
 pub use reader::{Chunk, Reader};
 pub use settings::{Durability, GATHER, LedgerSettings};
+pub use snapshots::{Snapshot, Snapshots};
 pub use verify::VerifyReport;

@@ -23,6 +23,8 @@ use crate::{
 pub struct ReadOnly {
     source: Source,
     id: LedgerId,
+    pub(crate) disk: Arc<dyn Disk>,
+    pub(crate) folder: Folder,
 }
 
 impl ReadOnly {
@@ -46,6 +48,8 @@ impl ReadOnly {
                 buffers: Buffers::default(),
             },
             id: identity.id,
+            disk: Arc::clone(disk),
+            folder,
         })
     }
 

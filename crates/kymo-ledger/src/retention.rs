@@ -3,7 +3,10 @@
 //! `ledger.json` says where the ledger begins before a file is removed, so that after a crash in between the events
 //! are gone on purpose and not lost.
 
-use std::{io, sync::Arc};
+use std::{
+    io,
+    sync::{Arc, atomic::Ordering},
+};
 
 use kymo_event::Seq;
 
@@ -80,7 +83,11 @@ fn going(core: &Core, all: &[Arc<Segment>]) -> usize {
             .retain_s
             .is_some_and(|limit| age / 1_000_000 > i64::try_from(limit).unwrap_or(i64::MAX));
         let too_large = settings.retain_bytes.is_some_and(|limit| size > limit);
-        if !(too_old || too_large) || segment.end().last >= core.needed_from() {
+        if !(too_old || too_large) {
+            return index;
+        }
+        if segment.end().last >= core.needed_from() {
+            core.held_back.store(true, Ordering::Relaxed);
             return index;
         }
         size -= segment.size();

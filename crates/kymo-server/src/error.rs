@@ -53,6 +53,11 @@ pub(crate) static CODES: &[Code] = &[
         405,
         "The path exists, but not with this method.",
     ),
+    code(
+        "before_retention",
+        410,
+        "How things were then is gone with its events; `detail.known_from` is the first seq that can be asked for.",
+    ),
     code("request_timeout", 408, "The body did not arrive in time."),
     code("name_taken", 409, "There is a token of this name already."),
     code(
@@ -83,6 +88,11 @@ pub(crate) static CODES: &[Code] = &[
         "ledger_unwritable",
         503,
         "The ledger cannot be written; accepting resumes by itself.",
+    ),
+    code(
+        "not_yet",
+        503,
+        "What was asked for is not in the answer yet; `detail.cursor` is the newest that is.",
     ),
     code(
         "closing",

@@ -3,6 +3,7 @@
 //! Given its parts it starts nothing of its own: [`Server::serve`] runs until its shutdown is asked for. What may be
 //! stored and who gets what is decided in `kymo-hub`; here bytes become records and deliveries become bytes.
 
+mod agents;
 mod app;
 mod auth;
 mod body;

@@ -9,8 +9,8 @@ use axum::{
 use kymo_hub::Scope;
 
 use crate::{
-    app::App, catalogue, docs, engineio, error::ApiError, events, health, login, metrics, openapi, page,
-    params::Parameter, params::unknown_name, socketio, status, stream, tokens, ws,
+    agents, app::App, catalogue, docs, engineio, error::ApiError, events, health, login, metrics, openapi,
+    page, params::Parameter, params::unknown_name, socketio, status, stream, tokens, ws,
 };
 
 /// A path with a method, and all that is said about it.
@@ -160,6 +160,20 @@ pub(crate) static ROUTES: &[Route] = &[
             "busy",
         ],
         handler: || on(MethodFilter::POST, engineio::serve),
+    },
+    Route {
+        method: Verb::Get,
+        path: "/api/v1/agents",
+        scope: Some(Scope::Read),
+        title: "Ask how agents are",
+        about: "Which agents there are, whether they work, at what, since when, and what they did: folded from the events that \
+                name an `agent`, so it can be asked for any moment (`at`). `cursor` is the seq that the answer is as of; what \
+                is imported from the past is left out. A token bound to some events is told of what is in those.",
+        parameters: agents::PARAMETERS,
+        takes: &[],
+        gives: &[(200, JSON, "Agents")],
+        refuses: &["before_retention", "not_yet", "ledger_unreadable", "closing"],
+        handler: || on(MethodFilter::GET, agents::agents),
     },
     Route {
         method: Verb::Get,

@@ -59,6 +59,8 @@ enum Command {
     Tail(tail::Args),
     /// Ask the past: list, count, group
     Query(query::Args),
+    /// Say which agents there are and how they are, now or at any moment
+    Agents(agents::Args),
     /// Play the past at its own pace, here or into another Kymo
     Replay(replay::Args),
     /// Take events from a file of JSON lines
@@ -92,6 +94,7 @@ impl Cli {
             Command::Run(args) => args.run(),
             Command::Tail(args) => args.run(),
             Command::Query(args) => args.run(),
+            Command::Agents(args) => args.run(),
             Command::Replay(args) => args.run(),
             Command::Import(args) => args.run(),
             Command::Export(args) => args.run(),

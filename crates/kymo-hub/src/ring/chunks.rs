@@ -49,11 +49,11 @@ pub(super) struct Frames {
 }
 
 impl Chunk {
-    pub(super) fn first(&self) -> Seq {
+    pub(crate) fn first(&self) -> Seq {
         self.lines.first.plus(self.range.start as u64)
     }
 
-    pub(super) fn last(&self) -> Seq {
+    pub(crate) fn last(&self) -> Seq {
         self.lines.first.plus(self.range.end as u64 - 1)
     }
 

@@ -69,9 +69,27 @@ impl TempHub {
         }
     }
 
+    /// The data folder.
+    pub fn path(&self) -> &std::path::Path {
+        self.folder.path()
+    }
+
+    /// Starts another hub on the same folder after this one was cut off, as far as folds can tell: what it knew is lost.
+    pub async fn reopened_without_keeping(self) -> Self {
+        let ledger = self.hub.ledger().clone();
+        tokio::task::spawn_blocking(move || ledger.close())
+            .await
+            .expect("the ledger closes");
+        self.started_again()
+    }
+
     /// Closes the hub and starts another one on the same folder.
     pub async fn restarted(self) -> Self {
         self.hub.close().await;
+        self.started_again()
+    }
+
+    fn started_again(self) -> Self {
         let Self {
             hub,
             faults,
@@ -110,12 +128,14 @@ impl TempHub {
         self.publish((head + 1..=head + count).map(numbered)).await
     }
 
-    /// Lets retention remove the oldest: only what is indexed can be judged, and indexing goes on behind the commit.
-    pub fn forget_the_oldest(&self) {
+    /// Lets retention remove the oldest: only what is indexed can be judged and what is folded may go, and both go on
+    /// behind the commit.
+    pub async fn forget_the_oldest(&self) {
         let until = Instant::now() + PATIENCE;
         while self.hub.ledger().first() == Seq::FIRST {
             assert!(Instant::now() < until, "nothing is removed");
             self.hub.ledger().maintain().expect("the ledger tidies up");
+            tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
 

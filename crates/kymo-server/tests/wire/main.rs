@@ -1,6 +1,7 @@
 //! The wire as clients meet it: a real server on a free port, a real ledger in a temporary folder, foreign clients.
 
 mod access;
+mod agents;
 mod cloudevents;
 mod emitting;
 mod faults;

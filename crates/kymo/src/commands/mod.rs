@@ -1,5 +1,6 @@
 //! The commands, one file each: its arguments, then what it does. They are listed in [`crate::cli`].
 
+pub(crate) mod agents;
 pub(crate) mod completions;
 pub(crate) mod config;
 pub(crate) mod emit;

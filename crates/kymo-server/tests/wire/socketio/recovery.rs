@@ -134,7 +134,7 @@ async fn what_is_gone_is_named_and_told_once() {
     event(&mut client).await;
     drop(client);
     server.emit_a_long_past().await;
-    let first = server.tidy_up();
+    let first = server.tidy_up().await;
     assert!(first > 100, "{first}");
     let (mut client, _) = Sio::connect(server.addr, &back(&before, "1", json!({}))).await;
     let gap = client.named("gap").await;

@@ -5,8 +5,10 @@ use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
+use kymo_event::Seq;
 use kymo_hub::{Hub, HubSettings};
 use kymo_ledger::{Ground, Ledger, LedgerSettings, testing::FaultyDisk};
 use kymo_server::{Parts, Server, ServerSettings};
@@ -111,10 +113,16 @@ impl Running {
         Self::on(self.end().await, Choices::default()).await
     }
 
-    /// Removes what the settings do not retain; the first seq that is left.
-    pub(crate) fn tidy_up(&self) -> u64 {
+    /// Removes what the settings do not retain, once it is indexed and folded; the first seq that is left.
+    pub(crate) async fn tidy_up(&self) -> u64 {
         let ledger = self.hub.ledger();
-        ledger.maintain().expect("the ledger is tidied up");
+        let removed = async {
+            while ledger.first() == Seq::FIRST {
+                ledger.maintain().expect("the ledger is tidied up");
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        soon(removed).await;
         ledger.first().get()
     }
 
