@@ -6,7 +6,7 @@
 use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 
 use kymo_event::Event;
-use kymo_hub::{Hub, Principal, PublishError, Rejected};
+use kymo_hub::{Hub, Principal, PublishError, Receipt, Rejected};
 
 /// The refusal that passes by itself.
 const RATE_LIMITED: &str = "rate_limited";
@@ -29,14 +29,23 @@ pub trait Outlet: Send + Sync + 'static {
 
     /// The same for a source that keeps what was refused: those events are named in the answer instead of reported.
     /// An outlet that cannot tell them apart answers for all of them.
-    fn emit_each<'a>(&'a self, events: Vec<Event<'static>>) -> Emitted<'a, Vec<Refused>> {
-        Box::pin(async move { self.emit(events).await.map(|()| Vec::new()) })
+    fn emit_each<'a>(&'a self, events: Vec<Event<'static>>) -> Emitted<'a, Taken> {
+        Box::pin(async move { self.emit(events).await.map(|()| Taken::default()) })
     }
 
     /// Reports a happening of Kymo's own (`kymo.*`). Never waits, never fails.
     fn note(&self, event: Event<'static>) {
         tracing::warn!(kind = %event.kind, data = event.data.as_deref().unwrap_or(""), "note");
     }
+}
+
+/// What became of events that were handed over.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Taken {
+    /// Those that were not taken.
+    pub refused: Vec<Refused>,
+    /// How many were stored before.
+    pub repeats: u64,
 }
 
 /// An event that was not taken.
@@ -55,6 +64,7 @@ pub struct HubOutlet {
     hub: Hub,
     owner: Arc<Principal>,
     door: &'static str,
+    drops_over_rate: bool,
 }
 
 impl HubOutlet {
@@ -65,24 +75,37 @@ impl HubOutlet {
             hub,
             owner: Arc::new(Principal::owner()),
             door,
+            drops_over_rate: false,
+        }
+    }
+
+    /// The same for a source whose other side waits for nobody: what is over a rate limit is refused instead of handed
+    /// over later.
+    #[must_use]
+    pub fn dropping_over_rate(self) -> Self {
+        Self {
+            drops_over_rate: true,
+            ..self
         }
     }
 
     /// Hands all of them over; what the rate limit holds back is handed over again until it passes, and what comes
     /// after it waits, so that a source's events are stored in its order (warnings always pass).
-    async fn deliver(&self, events: &[Event<'static>]) -> Result<Vec<Refused>, String> {
-        let mut refused = Vec::new();
+    async fn deliver(&self, events: &[Event<'static>]) -> Result<Taken, String> {
+        let mut taken = Taken::default();
         let mut left: Vec<usize> = (0..events.len()).collect();
         loop {
             let mut held_back = Vec::new();
             let mut handed_over = 0;
             for part in left.chunks(BATCH_EVENTS_MAX) {
                 handed_over += part.len();
-                for rejected in self.commit(events, part).await? {
-                    if rejected.code == RATE_LIMITED {
+                let receipt = self.commit(events, part).await?;
+                taken.repeats += receipt.duplicates.len() as u64;
+                for rejected in receipt.rejected {
+                    if rejected.code == RATE_LIMITED && !self.drops_over_rate {
                         held_back.push(rejected.index);
                     } else {
-                        refused.push(rejected.into());
+                        taken.refused.push(rejected.into());
                     }
                 }
                 if !held_back.is_empty() {
@@ -90,7 +113,7 @@ impl HubOutlet {
                 }
             }
             if held_back.is_empty() {
-                return Ok(refused);
+                return Ok(taken);
             }
             held_back.extend_from_slice(&left[handed_over..]);
             left = held_back;
@@ -98,7 +121,7 @@ impl HubOutlet {
         }
     }
 
-    async fn commit(&self, events: &[Event<'static>], indexes: &[usize]) -> Result<Vec<Rejected>, String> {
+    async fn commit(&self, events: &[Event<'static>], indexes: &[usize]) -> Result<Receipt, String> {
         let mut patience = Patience::default();
         loop {
             let mut intake = self.hub.intake(Arc::clone(&self.owner), self.door);
@@ -106,7 +129,7 @@ impl HubOutlet {
                 intake.event(index, events[index].clone());
             }
             match intake.commit().await {
-                Ok(receipt) => return Ok(receipt.rejected),
+                Ok(receipt) => return Ok(receipt),
                 Err(error) => patience.wait(error, self.door).await?,
             }
         }
@@ -119,7 +142,7 @@ impl Outlet for HubOutlet {
         events: Vec<Event<'static>>,
     ) -> Pin<Box<dyn Future<Output = Result<(), String>> + Send + 'a>> {
         Box::pin(async move {
-            let refused = self.deliver(&events).await?;
+            let refused = self.deliver(&events).await?.refused;
             let Some(first) = refused.first() else {
                 return Ok(());
             };
@@ -133,7 +156,7 @@ impl Outlet for HubOutlet {
         })
     }
 
-    fn emit_each<'a>(&'a self, events: Vec<Event<'static>>) -> Emitted<'a, Vec<Refused>> {
+    fn emit_each<'a>(&'a self, events: Vec<Event<'static>>) -> Emitted<'a, Taken> {
         Box::pin(async move { self.deliver(&events).await })
     }
 

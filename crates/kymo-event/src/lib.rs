@@ -20,6 +20,7 @@ mod refusal;
 pub mod salvage;
 mod seq;
 mod time;
+pub mod way;
 
 pub use channels::Channel;
 pub use checksum::checksum;

@@ -6,9 +6,9 @@ use kymo_event::{Channel, Event, Filter, Seq};
 use kymo_ledger::{Ledger, ReadError};
 
 use crate::{
-    AgentsError, AgentsPage, AgentsRequest, Counters, From, HistoryPage, HistoryRequest, HubSettings, Intake,
-    Notices, Principal, SubscribeError, SubscribeRequest, Subscriber, clock::Clock, folds::asking, history,
-    shared::Shared, subscription::Subscription,
+    AgentsError, AgentsPage, AgentsRequest, Bridges, Counters, From, HistoryPage, HistoryRequest,
+    HubSettings, Intake, Notices, Principal, SubscribeError, SubscribeRequest, Subscriber, clock::Clock,
+    folds::asking, history, shared::Shared, subscription::Subscription,
 };
 
 /// The hub. Clones share it.
@@ -60,6 +60,17 @@ impl Hub {
     /// load.
     pub fn note(&self, event: Event<'static>) {
         self.shared.notes.say(event);
+    }
+
+    /// The board of bridges to other systems, as of this moment.
+    #[must_use]
+    pub fn bridges(&self) -> Bridges {
+        Bridges {
+            board: Arc::clone(&self.shared.bridges),
+            notes: Arc::clone(&self.shared.notes),
+            clock: self.shared.clock.clone(),
+            head: self.ledger().head().map_or(0, Seq::get),
+        }
     }
 
     /// A reader. Waits only to find where a time is.

@@ -1,9 +1,10 @@
-//! Who gets what, when: admission, ring, subscriptions, counters.
+//! Who gets what, when: admission, ring, subscriptions, counters; and the board on which bridges say how they are.
 //!
 //! Every event passes an [`Intake`] on its way in and a [`Subscriber`] on its way out; between them is the ledger. A
 //! subscriber is a cursor that reads the ring when near the head and the files when not. Knows no HTTP and no file
 //! format: doors give it records and encoders, the ledger gives it lines.
 
+mod bridges;
 mod catchup;
 mod clock;
 mod counters;
@@ -33,6 +34,7 @@ mod subscriber;
 mod subscription;
 mod wake;
 
+pub use bridges::{Bridge, BridgeAbout, BridgeFault, BridgeInfo, BridgeState, Bridges, Direction, Lag};
 pub use counters::Counters;
 pub use delivery::{Around, Delivery, Encoder, From, SubscribeError, SubscribeRequest};
 pub use folds::{

@@ -9,6 +9,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     From, HubSettings, Principal, Scope, SubscribeError,
+    bridges::Board,
     catchup::CatchUp,
     clock::Clock,
     counters::Numbers,
@@ -41,6 +42,7 @@ pub(crate) struct Shared {
     pub(crate) folds: Arc<Folds>,
     pub(crate) numbers: Arc<Numbers>,
     pub(crate) notes: Arc<Notes>,
+    pub(crate) bridges: Arc<Board>,
     pub(crate) tasks: TaskTracker,
     pub(crate) stop: CancellationToken,
     pub(crate) closed: watch::Sender<bool>,
@@ -101,6 +103,7 @@ impl Shared {
             folds,
             numbers: Arc::new(Numbers::new(clock.clone())),
             notes: Arc::default(),
+            bridges: Arc::default(),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
             closed: watch::Sender::new(false),

@@ -7,6 +7,7 @@ mod agents;
 mod app;
 mod auth;
 mod body;
+mod bridges;
 mod budget;
 mod catalogue;
 mod descriptors;

@@ -9,8 +9,8 @@ use axum::{
 use kymo_hub::Scope;
 
 use crate::{
-    agents, app::App, catalogue, docs, engineio, error::ApiError, events, health, login, metrics, openapi,
-    page, params::Parameter, params::unknown_name, socketio, status, stream, tokens, ws,
+    agents, app::App, bridges, catalogue, docs, engineio, error::ApiError, events, health, login, metrics,
+    openapi, page, params::Parameter, params::unknown_name, socketio, status, stream, tokens, ws,
 };
 
 /// A path with a method, and all that is said about it.
@@ -199,6 +199,19 @@ pub(crate) static ROUTES: &[Route] = &[
         gives: &[(200, JSON, "Catalogue")],
         refuses: &[],
         handler: || on(MethodFilter::GET, catalogue::catalogue),
+    },
+    Route {
+        method: Verb::Get,
+        path: "/api/v1/bridges",
+        scope: Some(Scope::Read),
+        title: "List bridges",
+        about: "Sources that follow files and brokers, and sinks that give to them: how each is, since when, what passed, how \
+                far it is behind, what went wrong last, and when it tries again. Not for tokens bound to some events.",
+        parameters: &[],
+        takes: &[],
+        gives: &[(200, JSON, "Bridges")],
+        refuses: &[],
+        handler: || on(MethodFilter::GET, bridges::list),
     },
     Route {
         method: Verb::Get,

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use kymo_connect::{Emitted, Outlet, Refused, take_up_spools};
+use kymo_connect::{Emitted, Outlet, Refused, Taken, take_up_spools};
 use kymo_event::{Event, Level};
 use tokio_util::sync::CancellationToken;
 
@@ -39,6 +39,7 @@ impl Outlet for ServerOutlet {
         Box::pin(async move {
             let sent = tokio::task::spawn_blocking(move || send(&outbox, events)).await;
             sent.unwrap_or_else(|panic| Err(panic.to_string()))?
+                .refused
                 .iter()
                 .for_each(|refused| {
                     note(format!(
@@ -50,7 +51,7 @@ impl Outlet for ServerOutlet {
         })
     }
 
-    fn emit_each<'a>(&'a self, events: Vec<Event<'static>>) -> Emitted<'a, Vec<Refused>> {
+    fn emit_each<'a>(&'a self, events: Vec<Event<'static>>) -> Emitted<'a, Taken> {
         let outbox = Arc::clone(&self.outbox);
         Box::pin(async move {
             let sent = tokio::task::spawn_blocking(move || send(&outbox, events)).await;
@@ -66,8 +67,8 @@ impl Outlet for ServerOutlet {
     }
 }
 
-/// Hands events over and answers with those that were refused, counted from the first of them all.
-fn send(outbox: &Mutex<Outbox>, events: Vec<Event<'static>>) -> Result<Vec<Refused>, String> {
+/// Hands events over and answers with what became of them; refusals are counted from the first of them all.
+fn send(outbox: &Mutex<Outbox>, events: Vec<Event<'static>>) -> Result<Taken, String> {
     let records: Vec<String> = events
         .into_iter()
         .map(|mut event| {
@@ -83,17 +84,20 @@ fn send(outbox: &Mutex<Outbox>, events: Vec<Event<'static>>) -> Result<Vec<Refus
             note(failure.to_string());
             failure.to_string()
         })?;
-    let mut refused = Vec::new();
+    let mut taken = Taken::default();
     for answer in answers {
         if let Delivered::Stored(receipt) = answer {
-            refused.extend(receipt.rejected.into_iter().map(|rejected| Refused {
-                index: rejected.index,
-                code: rejected.code,
-                message: rejected.message,
-            }));
+            taken.repeats += receipt.duplicates.len() as u64;
+            taken
+                .refused
+                .extend(receipt.rejected.into_iter().map(|rejected| Refused {
+                    index: rejected.index,
+                    code: rejected.code,
+                    message: rejected.message,
+                }));
         }
     }
-    Ok(refused)
+    Ok(taken)
 }
 
 /// Sends on what earlier calls kept for a server elsewhere, since nobody else does. Takes up to a few seconds once

@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use kymo_connect::{HubOutlet, Watch, WatchSettings, WatchStatus, take_up_spools};
+use kymo_connect::{Bridges, HubOutlet, Watch, WatchSettings, WatchStatus, take_up_spools};
 use kymo_event::{Event, Level};
 use kymo_hub::{Hub, Notices};
 use kymo_ledger::{Ledger, OpenError};
@@ -101,6 +101,7 @@ async fn serve(plan: &Plan, hub: &Hub, on_ready: impl FnOnce(&Ready)) -> Result<
     let result = async {
         write_server_file(&plan.data, addr)?;
         let spools = start_spools(plan, hub, &sources_end);
+        let bridges = Bridges::start(&plan.settings.bridges(), hub, &plan.data, &sources_end);
         let ran = match start_watch(plan, hub, &sources_end, &stop).await {
             Ok(watch) => {
                 watching.set(watch);
@@ -126,6 +127,7 @@ async fn serve(plan: &Plan, hub: &Hub, on_ready: impl FnOnce(&Ready)) -> Result<
         sources_end.cancel();
         watching.finished().await;
         let _ = spools.await;
+        bridges.finished().await;
         ran
     }
     .await;

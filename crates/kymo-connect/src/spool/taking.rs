@@ -178,7 +178,7 @@ impl Taking {
             return Ok(());
         }
         self.taken += events.len() as u64;
-        let refused = outlet.emit_each(events).await.map_err(io::Error::other)?;
+        let refused = outlet.emit_each(events).await.map_err(io::Error::other)?.refused;
         self.taken -= refused.len() as u64;
         for one in refused {
             self.keep(places[one.index], one);

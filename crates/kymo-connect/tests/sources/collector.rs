@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use kymo_connect::{Emitted, Outlet, Refused};
+use kymo_connect::{Emitted, Outlet, Refused, Taken};
 use kymo_event::{Event, Level};
 use serde_json::Value;
 
@@ -154,8 +154,11 @@ impl Outlet for Collector {
         Box::pin(async move { self.take(&events).map(|_| ()) })
     }
 
-    fn emit_each<'a>(&'a self, events: Vec<Event<'static>>) -> Emitted<'a, Vec<Refused>> {
-        Box::pin(async move { self.take(&events) })
+    fn emit_each<'a>(&'a self, events: Vec<Event<'static>>) -> Emitted<'a, Taken> {
+        Box::pin(async move {
+            let refused = self.take(&events)?;
+            Ok(Taken { refused, repeats: 0 })
+        })
     }
 
     fn note(&self, event: Event<'static>) {

@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path, sync::Arc, time::Duration};
 
-use kymo_connect::{HubOutlet, Outlet, Watch, WatchSettings, take_up_spools};
+use kymo_connect::{HubOutlet, Outlet, Taken, Watch, WatchSettings, take_up_spools};
 use kymo_event::{Event, Filter};
 use kymo_hub::{HistoryRequest, Hub, HubSettings, Notices, Principal};
 use kymo_ledger::Ledger;
@@ -167,7 +167,7 @@ async fn what_the_rate_limit_holds_back_is_stored_later_in_order_and_once() {
             event.data = Some(n.to_string().into());
             event
         });
-        assert_eq!(outlet.emit_each(burst.collect()).await, Ok(vec![]));
+        assert_eq!(outlet.emit_each(burst.collect()).await, Ok(Taken::default()));
         assert_eq!(numbers(&hub, "type:step").await, (0..count).collect::<Vec<_>>());
         hub.close().await;
     }

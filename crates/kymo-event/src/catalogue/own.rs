@@ -137,4 +137,46 @@ pub(super) const TYPES: &[TypeInfo] = &[
         Info,
         "A source of events works again",
     ),
+    kind(
+        "kymo.bridge.connected",
+        "kymo",
+        Info,
+        "A bridge to another system works",
+    ),
+    kind(
+        "kymo.bridge.waiting",
+        "kymo",
+        Warn,
+        "The other side of a bridge is away or turns it away; it tries again by itself",
+    ),
+    kind(
+        "kymo.bridge.paused",
+        "kymo",
+        Warn,
+        "The other side of a bridge took nothing several times and is left alone for a while",
+    ),
+    kind(
+        "kymo.bridge.stopped",
+        "kymo",
+        Info,
+        "A bridge to another system has ended",
+    ),
+    kind(
+        "kymo.bridge.refused",
+        "kymo",
+        Warn,
+        "Events of a bridge were not taken, with how many and why",
+    ),
+    kind(
+        "kymo.bridge.gap",
+        "kymo",
+        Warn,
+        "What happened meanwhile did not pass a bridge and cannot be had later: from when to when, and why",
+    ),
+    kind(
+        "kymo.bridge.cursor_damaged",
+        "kymo",
+        Error,
+        "The place of a bridge on disk could not be understood and was set aside; it begins anew",
+    ),
 ];

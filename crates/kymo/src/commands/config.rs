@@ -8,7 +8,7 @@ use crate::{
     failure::{Failure, Kind},
     find,
     printer::{BOLD, DIM, GOOD, Printer},
-    settings::{DEFAULT_TOML, KNOWN, Known, Loaded, Origin, SettingsArgs, nearest},
+    settings::{self, DEFAULT_TOML, KNOWN, Known, Loaded, Origin, SettingsArgs, nearest},
 };
 
 const EXAMPLES: &str = "\
@@ -82,6 +82,15 @@ impl Args {
             }
             printer.line(row(known, &loaded));
         }
+        for (table, names) in loaded.named() {
+            printer.line(format!("\n{BOLD}[{table}]{BOLD:#}"));
+            for name in names {
+                let key = format!("{table}.{name}");
+                let value = loaded.value(&key).unwrap_or_default();
+                let text = format!("{name} = {}", kymo_connect::without_userinfo(&value));
+                printer.line(format!("{text:<44} {GOOD}# {}{GOOD:#}", loaded.origin(&key)));
+            }
+        }
         Ok(Exit::Done)
     }
 
@@ -95,21 +104,23 @@ impl Args {
             Some(file) => file.display().to_string(),
             None => "no settings file; the environment".to_owned(),
         };
-        let changed = KNOWN
+        let of_known = KNOWN
             .iter()
             .filter(|known| *loaded.origin(&known.key) != Origin::Default)
             .count();
+        let changed = of_known + loaded.named().map(|(_, names)| names.len()).sum::<usize>();
         Printer::new().line(format!("{GOOD}good{GOOD:#} {from} ({changed} set)"));
         Ok(Exit::Done)
     }
 
     fn explain(&self, key: Option<&str>) -> Result<Exit, Failure> {
         let loaded = self.load(&self.settings)?;
-        let wanted: Vec<&Known> = KNOWN
-            .iter()
-            .filter(|known| key.is_none_or(|key| known.key == key || known.section() == key))
-            .collect();
-        if wanted.is_empty() {
+        let is_wanted = |known: &&Known| key.is_none_or(|key| known.key == key || known.section() == key);
+        let wanted: Vec<&Known> = KNOWN.iter().filter(is_wanted).collect();
+        let of_example = |known: &&Known| is_wanted(known) || key.is_some_and(|key| known.is_in(key));
+        let examples = settings::EXAMPLES.iter().flat_map(|example| &example.settings);
+        let examples: Vec<&Known> = examples.filter(of_example).collect();
+        if wanted.is_empty() && examples.is_empty() {
             let key = key.unwrap_or_default();
             let failure = Failure::new(Kind::Settings, format!("there is no setting `{key}`"))
                 .code("invalid_parameter");
@@ -126,6 +137,9 @@ impl Args {
         for known in wanted {
             explain(&mut printer, known, &loaded);
         }
+        for known in examples {
+            explain_example(&mut printer, known);
+        }
         Ok(Exit::Done)
     }
 }
@@ -140,6 +154,22 @@ fn row(known: &Known, loaded: &Loaded) -> String {
         Origin::Default => format!("{text:<44} {DIM}# default{DIM:#}"),
         origin => format!("{text:<44} {GOOD}# {origin}{GOOD:#}"),
     }
+}
+
+/// Of a table that users name there may be many, or none.
+fn explain_example(printer: &mut Printer, known: &Known) {
+    let section = known.section();
+    printer.line(format!("{BOLD}{}{BOLD:#}", known.key));
+    printer.line(format!("  {}", known.about));
+    printer.line(format!(
+        "  kymo.toml    [{section}] {} = {}",
+        known.name(),
+        known.value
+    ));
+    printer.line(format!(
+        "  {DIM}instead of `{}` any name{DIM:#}\n",
+        section.rsplit('.').next().unwrap_or(section)
+    ));
 }
 
 fn explain(printer: &mut Printer, known: &Known, loaded: &Loaded) {

@@ -1,4 +1,6 @@
 //! `kymo status`: what runs here, and how it is.
+use std::fmt::Write;
+
 use serde_json::{Value, json};
 
 use crate::{
@@ -46,19 +48,67 @@ impl Args {
         let client = crate::client::Client::new(endpoint);
         let status: Value = client.get("/api/v1/status", &[])?;
         let metrics: Value = client.get("/api/v1/metrics", &[])?;
+        // A server of an earlier version has none, and a bound token is not told.
+        let mut bridges: Value = client.get("/api/v1/bridges", &[]).unwrap_or_default();
+        let bridges = bridges["bridges"].take();
         if self.json {
-            printer
-                .json(&json!({ "running": true, "url": endpoint.url, "status": status, "metrics": metrics }));
+            printer.json(&json!({
+                "running": true, "url": endpoint.url, "status": status, "metrics": metrics, "bridges": bridges,
+            }));
         } else {
             show(&mut printer, &endpoint.url, &status, &metrics);
+            for bridge in bridges.as_array().into_iter().flatten() {
+                row(&mut printer, &text(bridge, "direction"), bridge_row(bridge));
+            }
         }
         Ok(Exit::Done)
     }
 }
 
+fn row(printer: &mut Printer, name: &str, text: String) {
+    printer.line(format!("  {DIM}{name:<9}{DIM:#} {text}"));
+}
+
+/// `egos ● connected 1,204 events, 3 behind  nats://127.0.0.1:4222`, with what is wrong where something is.
+fn bridge_row(bridge: &Value) -> String {
+    let number = |key: &str| bridge[key].as_u64().unwrap_or(0);
+    let state = text(bridge, "state");
+    let good = if state == "connected" { GOOD } else { NOTE };
+    let mut line = format!(
+        "{} {good}● {state}{good:#} {} events",
+        text(bridge, "name"),
+        indicatif::HumanCount(number("events"))
+    );
+    for (key, word) in [
+        ("refused", "refused"),
+        ("unrecognised", "unrecognised"),
+        ("gaps", "gaps"),
+    ] {
+        if number(key) > 0 {
+            let _ = write!(line, ", {} {word}", indicatif::HumanCount(number(key)));
+        }
+    }
+    if number("lag_events") > 0 {
+        let _ = write!(line, ", {} behind", indicatif::HumanCount(number("lag_events")));
+    }
+    let _ = write!(line, " {DIM}{}{DIM:#}", text(bridge, "target"));
+    if state != "connected" && state != "connecting" {
+        let error = &bridge["last_error"];
+        if error.is_object() {
+            let _ = write!(
+                line,
+                " {NOTE}{} [{}]{NOTE:#}",
+                text(error, "message"),
+                text(error, "code")
+            );
+        }
+    }
+    line
+}
+
 fn show(printer: &mut Printer, url: &str, status: &Value, metrics: &Value) {
     let number = |value: &Value, key: &str| value[key].as_u64().unwrap_or(0);
-    let mut row = |name: &str, text: String| printer.line(format!("  {DIM}{name:<9}{DIM:#} {text}"));
+    let mut row = |name: &str, text: String| row(printer, name, text);
     row(
         "server",
         format!(

@@ -28,6 +28,13 @@ impl Known {
         self.key.rsplit_once('.').map_or(&self.key, |(_, name)| name)
     }
 
+    /// Whether it is in this section, or in a table of it.
+    pub(crate) fn is_in(&self, section: &str) -> bool {
+        self.key
+            .strip_prefix(section)
+            .is_some_and(|rest| rest.starts_with('.'))
+    }
+
     /// The environment variable that sets it.
     pub(crate) fn variable(&self) -> String {
         format!("KYMO_{}", self.key.replace('.', "_").to_uppercase())
@@ -51,12 +58,23 @@ pub(crate) fn nearest<'a>(word: &str, words: impl Iterator<Item = &'a str>) -> O
         .map(|(_, known)| known)
 }
 
+/// The examples of tables that users name, each with its settings; they are left out, header and all.
+pub(super) fn read_examples(text: &str) -> Vec<Vec<Known>> {
+    let Some(start) = text.find("\n#[") else {
+        return Vec::new();
+    };
+    let tables = text[start..].split("\n#[").skip(1);
+    tables.map(|table| read(&format!("[{table}"))).collect()
+}
+
 fn read(text: &str) -> Vec<Known> {
     let mut section = String::new();
     let mut about: Vec<&str> = Vec::new();
     let mut found = Vec::new();
     for line in text.lines().map(str::trim) {
-        if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        if line.starts_with("#[") {
+            break;
+        } else if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
             name.clone_into(&mut section);
         } else if let Some(comment) = line.strip_prefix("# ") {
             about.push(comment);

@@ -11,6 +11,7 @@ use toml::{Table, Value, de::DeTable};
 use super::{
     Settings, SettingsArgs,
     known::{self, KNOWN, nearest},
+    named,
 };
 use crate::failure::{Failure, Kind};
 
@@ -83,6 +84,7 @@ impl Loaded {
         for (key, value, flag) in flags {
             layers.text(key, value, Origin::Flag((*flag).to_owned()))?;
         }
+        named::judge(&mut layers.values, &layers.origins)?;
         Ok(Self {
             settings: layers.settings(),
             file,
@@ -93,6 +95,18 @@ impl Loaded {
     /// Where the value of a setting came from.
     pub(crate) fn origin(&self, key: &str) -> &Origin {
         self.origins.get(key).unwrap_or(&Origin::Default)
+    }
+
+    /// The tables that the user named, each with its settings in order of their names.
+    pub(crate) fn named(&self) -> impl Iterator<Item = (&str, Vec<&str>)> {
+        let keys = self.origins.keys().filter(|key| named::is_named(key));
+        let mut tables: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for key in keys {
+            if let Some((end, _)) = key.match_indices('.').nth(1) {
+                tables.entry(&key[..end]).or_default().push(&key[end + 1..]);
+            }
+        }
+        tables.into_iter()
     }
 
     /// The value in force, as TOML text; `None` where there is none.
@@ -169,11 +183,17 @@ impl Layers {
             .clone()
             .into_iter()
             .chain([as_text.clone(), as_list])
-            .find(|value| alone(key, value.clone()).is_ok());
+            .find(|value| named::is_named(key) || alone(key, value.clone()).is_ok());
         self.set(key, fitting.or(as_toml).unwrap_or(as_text), origin)
     }
 
     fn set(&mut self, key: &str, value: Value, origin: Origin) -> Result<(), Failure> {
+        if named::is_named(key) {
+            // Judged once the whole table is known.
+            put(&mut self.values, key, value);
+            self.origins.insert(key.to_owned(), origin);
+            return Ok(());
+        }
         if known::find(key).is_none() {
             return Err(unknown(key, &origin));
         }
@@ -231,7 +251,7 @@ fn alone(key: &str, value: Value) -> Result<Settings, toml::de::Error> {
     Settings::deserialize(Value::Table(table))
 }
 
-fn put(table: &mut Table, key: &str, value: Value) {
+pub(super) fn put(table: &mut Table, key: &str, value: Value) {
     match key.split_once('.') {
         None => {
             table.insert(key.to_owned(), value);
@@ -245,7 +265,7 @@ fn put(table: &mut Table, key: &str, value: Value) {
     }
 }
 
-fn at<'a>(table: &'a Table, key: &str) -> Option<&'a Value> {
+pub(super) fn at<'a>(table: &'a Table, key: &str) -> Option<&'a Value> {
     match key.split_once('.') {
         None => table.get(key),
         Some((section, rest)) => at(table.get(section)?.as_table()?, rest),

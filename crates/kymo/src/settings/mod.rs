@@ -5,16 +5,21 @@
 
 mod known;
 mod layers;
+mod named;
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
-use kymo_connect::WatchSettings;
+use kymo_connect::{BridgesSettings, SinkSettings, SourceSettings, WatchSettings};
 use kymo_hub::HubSettings;
 use kymo_ledger::LedgerSettings;
 use kymo_server::{DoorsSettings, ServerSettings};
 
 pub(crate) use known::{DEFAULT_TOML, KNOWN, Known, nearest};
 pub(crate) use layers::{Loaded, Origin};
+pub(crate) use named::EXAMPLES;
 
 /// Everything that can be set.
 #[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -27,6 +32,20 @@ pub(crate) struct Settings {
     pub(crate) watch: WatchSettings,
     pub(crate) spool: SpoolSettings,
     pub(crate) run: RunSettings,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) sources: BTreeMap<String, SourceSettings>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) sinks: BTreeMap<String, SinkSettings>,
+}
+
+impl Settings {
+    /// The bridges that shall run.
+    pub(crate) fn bridges(&self) -> BridgesSettings {
+        BridgesSettings {
+            sources: self.sources.clone(),
+            sinks: self.sinks.clone(),
+        }
+    }
 }
 
 /// When spooled events are taken up.

@@ -10,7 +10,7 @@ use std::borrow::Cow;
 pub use http::{Mode, mode, read_binary};
 
 use super::{Dialect, fields};
-use crate::{Event, LedgerId, Level, Limits, LineView, Micros, RawJson, Refusal, json};
+use crate::{Event, LedgerId, Level, Limits, LineView, Micros, RawJson, Refusal, json, way};
 use attributes::Reader;
 
 /// CloudEvents 1.0 in its JSON form; the HTTP modes are functions of this module.
@@ -75,7 +75,8 @@ struct Writer<'e, 'o> {
 }
 
 impl<'e, 'o> Writer<'e, 'o> {
-    fn new(event: Event<'e>, out: &'o mut Vec<u8>) -> Self {
+    fn new(mut event: Event<'e>, out: &'o mut Vec<u8>) -> Self {
+        way::unmark(&mut event);
         let own = attributes::is_own(&event);
         Self { event, own, out }
     }

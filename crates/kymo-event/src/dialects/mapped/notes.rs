@@ -6,6 +6,7 @@
 //! | `zone` | `"inferred"`: the time has no zone and was taken as UTC |
 //! | `payload` | the key under which the whole payload was |
 //! | `kymo` | the record's own top-level member of that name |
+//! | `via`, `subject` | nothing of the record: by which way it came, see [`crate::way`] |
 use std::borrow::Cow;
 
 use super::Slot;
@@ -90,6 +91,7 @@ impl<'a> Notes<'a> {
             match (&*name, text) {
                 (ZONE, Some(_)) => notes.zone_inferred = true,
                 (PAYLOAD, Some(text)) => notes.payload = Some(text?),
+                (name, Some(_)) if crate::way::is_member(name) => {}
                 (super::KYMO, _) => notes.kymo = Some(Cow::Borrowed(value)),
                 (name, text) => {
                     let slot = Slot::ALL.into_iter().find(|slot| slot.as_str() == name)?;

@@ -1,0 +1,111 @@
+//! All bridges of a station: the words of `[sources.NAME]` and `[sinks.NAME]` in `kymo.toml`, and their start and end.
+//!
+//! Every kind is a variant with its settings here, and a room of its own.
+
+use std::{collections::BTreeMap, path::Path};
+
+use kymo_hub::Hub;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::Cursors;
+
+/// The bridges that shall run, by name.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct BridgesSettings {
+    /// Into the ledger.
+    pub sources: BTreeMap<String, SourceSettings>,
+    /// Out of it.
+    pub sinks: BTreeMap<String, SinkSettings>,
+}
+
+impl BridgesSettings {
+    /// What is wrong with one of them that its single values do not show, with what to do.
+    #[must_use]
+    pub fn problem(&self) -> Option<String> {
+        let sources = self.sources.values().find_map(SourceSettings::problem);
+        sources.or_else(|| self.sinks.values().find_map(SinkSettings::problem))
+    }
+}
+
+/// A text without what stands before an `@` in its addresses: names and passwords are shown to nobody.
+#[must_use]
+pub fn without_userinfo(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(start) = rest.find("://").map(|at| at + 3) {
+        shown.push_str(&rest[..start]);
+        rest = &rest[start..];
+        let end = rest
+            .find(|c: char| c.is_whitespace() || "/\"',?#".contains(c))
+            .unwrap_or(rest.len());
+        if let Some(at) = rest[..end].rfind('@') {
+            rest = &rest[at + 1..];
+        }
+    }
+    shown + rest
+}
+
+/// A source and what it follows.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+pub enum SourceSettings {}
+
+impl SourceSettings {
+    fn problem(&self) -> Option<String> {
+        match *self {}
+    }
+}
+
+/// A sink and where it gives.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+pub enum SinkSettings {}
+
+impl SinkSettings {
+    fn problem(&self) -> Option<String> {
+        match *self {}
+    }
+}
+
+/// Bridges that run.
+pub struct Bridges {
+    tasks: TaskTracker,
+}
+
+impl Bridges {
+    /// Starts all of them; each connects in its own time.
+    #[must_use]
+    #[expect(clippy::never_loop, reason = "kinds are added as variants")]
+    pub fn start(settings: &BridgesSettings, hub: &Hub, data: &Path, end: &CancellationToken) -> Self {
+        let tasks = TaskTracker::new();
+        let _cursors = Cursors::new(data);
+        let _ = (hub, end);
+        settings.sources.values().for_each(|source| match *source {});
+        settings.sinks.values().for_each(|sink| match *sink {});
+        tasks.close();
+        Self { tasks }
+    }
+
+    /// Waits until all of them have ended, after the token said so.
+    pub async fn finished(&self) {
+        self.tasks.wait().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_passwords_are_not_shown() {
+        for (text, shown) in [
+            ("nats://127.0.0.1:4222", "nats://127.0.0.1:4222"),
+            ("nats://egor:s3cr@t@a:4222/x@y", "nats://a:4222/x@y"),
+            ("[\"nats://u:p@a\", \"tls://t@b\"]", "[\"nats://a\", \"tls://b\"]"),
+            ("nats://u:p@a,nats://u:p@b", "nats://a,nats://b"),
+            ("someone@example.org", "someone@example.org"),
+        ] {
+            assert_eq!(without_userinfo(text), shown);
+        }
+    }
+}

@@ -1,0 +1,224 @@
+//! Tables that users name: `[sources.NAME]` and `[sinks.NAME]`, whose `kind` says which settings they have.
+//!
+//! Which there are stands in `default.toml` as commented examples, one table for each kind.
+use std::{collections::BTreeMap, sync::LazyLock};
+
+use serde::Deserialize;
+use toml::{Table, Value};
+
+use super::{
+    Settings,
+    known::{DEFAULT_TOML, Known, nearest, read_examples},
+    layers::Origin,
+};
+use crate::failure::{Failure, Kind};
+
+/// The sections whose tables users name.
+const SECTIONS: [&str; 2] = ["sources", "sinks"];
+/// What names a table.
+const KIND: &str = "kind";
+const NAME_BYTES_MAX: usize = 64;
+
+/// The settings of one kind of table.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Example {
+    /// `sources` or `sinks`.
+    pub(crate) section: String,
+    /// The kind.
+    pub(crate) kind: String,
+    /// Its settings, `kind` first; their keys begin with the name of the example.
+    pub(crate) settings: Vec<Known>,
+}
+
+impl Example {
+    fn names(&self) -> impl Iterator<Item = &str> {
+        self.settings.iter().map(|known| self.name_of(known))
+    }
+
+    /// The name of one of its settings within its table.
+    fn name_of<'k>(&self, known: &'k Known) -> &'k str {
+        let mut parts = known.key.splitn(3, '.');
+        parts.nth(2).unwrap_or_default()
+    }
+}
+
+/// Every kind of table, in the order of the file.
+pub(crate) static EXAMPLES: LazyLock<Vec<Example>> = LazyLock::new(|| {
+    let tables = read_examples(DEFAULT_TOML);
+    let example = |settings: Vec<Known>| {
+        let first = &settings[0];
+        Example {
+            section: first.key.split('.').next().unwrap_or_default().to_owned(),
+            kind: first.value.trim_matches('"').to_owned(),
+            settings,
+        }
+    };
+    tables.into_iter().map(example).collect()
+});
+
+/// Whether a key is in a table that a user named, or is such a table.
+pub(super) fn is_named(key: &str) -> bool {
+    let section = key.split('.').next().unwrap_or_default();
+    SECTIONS.contains(&section)
+}
+
+/// Judges every table that a user named. Values that came as text become lists where the setting wants one.
+pub(super) fn judge(values: &mut Table, origins: &BTreeMap<String, Origin>) -> Result<(), Failure> {
+    for section in SECTIONS {
+        let Some(tables) = values.get_mut(section) else {
+            continue;
+        };
+        let place = |key: &str| {
+            let within = |origin: &&String| origin.starts_with(key);
+            let origin = origins.keys().find(within).and_then(|key| origins.get(key));
+            origin.cloned().unwrap_or(Origin::Default)
+        };
+        let Some(tables) = tables.as_table_mut() else {
+            let message = format!("`{section}` is no setting ({})", place(section));
+            return Err(wrong(message).hint(format!("begin a table with [{section}.NAME]")));
+        };
+        for (name, table) in tables {
+            let key = format!("{section}.{name}");
+            Judge {
+                section,
+                key: &key,
+                place: &place,
+            }
+            .table(name, table)?;
+        }
+    }
+    Ok(())
+}
+
+struct Judge<'j> {
+    section: &'static str,
+    key: &'j str,
+    place: &'j dyn Fn(&str) -> Origin,
+}
+
+impl Judge<'_> {
+    fn table(&self, name: &str, table: &mut Value) -> Result<(), Failure> {
+        let place = (self.place)(self.key);
+        let is_fit = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+        if name.is_empty() || name.len() > NAME_BYTES_MAX || !name.chars().all(is_fit) {
+            let message = format!(
+                "`{name}` cannot be the name of a table of [{}] ({place})",
+                self.section
+            );
+            return Err(wrong(message).hint("use letters, digits, - and _"));
+        }
+        let Some(table) = table.as_table_mut() else {
+            let message = format!("`{}` is no setting ({place})", self.key);
+            return Err(wrong(message).hint(format!("begin a table with [{}]", self.key)));
+        };
+        let example = self.example(table)?;
+        let mut leaves = Vec::new();
+        leaves_of("", table, &mut leaves);
+        for leaf in &leaves {
+            self.leaf(leaf, table, example)?;
+        }
+        self.whole(table)
+    }
+
+    fn example(&self, table: &Table) -> Result<&'static Example, Failure> {
+        let kinds = || EXAMPLES.iter().filter(|example| example.section == self.section);
+        let all = || {
+            let kinds: Vec<_> = kinds().map(|example| format!("\"{}\"", example.kind)).collect();
+            kinds.join(", ")
+        };
+        let Some(kind) = table.get(KIND) else {
+            let message = format!("[{}] has no `kind` ({})", self.key, (self.place)(self.key));
+            return Err(wrong(message).hint(format!("say which it is: {}", all())));
+        };
+        let kind = kind.as_str().unwrap_or_default();
+        kinds().find(|example| example.kind == kind).ok_or_else(|| {
+            let key = format!("{}.{KIND}", self.key);
+            let failure = wrong(format!("{key} cannot be \"{kind}\" ({})", (self.place)(&key)));
+            match nearest(kind, kinds().map(|example| &*example.kind)) {
+                Some(near) => failure.hint(format!("did you mean \"{near}\"?")),
+                None => failure.hint(format!("it can be {}", all())),
+            }
+        })
+    }
+
+    /// One setting: whether there is such a one, and whether it takes this value.
+    fn leaf(&self, leaf: &str, table: &mut Table, example: &Example) -> Result<(), Failure> {
+        let key = format!("{}.{leaf}", self.key);
+        let place = (self.place)(&key);
+        if !example.names().any(|name| name == leaf) {
+            let failure = wrong(format!("there is no setting `{key}` ({place})"));
+            return Err(match nearest(leaf, example.names()) {
+                Some(near) => failure.hint(format!("did you mean `{}.{near}`?", self.key)),
+                None => failure.hint(format!(
+                    "a table of kind \"{}\" has: {}",
+                    example.kind,
+                    example.names().collect::<Vec<_>>().join(", ")
+                )),
+            });
+        }
+        let value = super::layers::at(table, leaf)
+            .cloned()
+            .unwrap_or(Value::Boolean(false));
+        let alone = |value: Value| {
+            let mut alone = Table::new();
+            alone.insert(KIND.into(), example.kind.clone().into());
+            super::layers::put(&mut alone, leaf, value);
+            self.read(alone)
+        };
+        let Err(error) = alone(value.clone()) else {
+            return Ok(());
+        };
+        // What came as text may be a list of one.
+        if let Value::String(_) = &value
+            && let list = Value::Array(vec![value.clone()])
+            && alone(list.clone()).is_ok()
+        {
+            super::layers::put(table, leaf, list);
+            return Ok(());
+        }
+        let message = error.message().trim_end().to_owned();
+        Err(wrong(format!("{key} cannot be {value} ({place}): {message}")))
+    }
+
+    fn whole(&self, table: &Table) -> Result<(), Failure> {
+        let place = (self.place)(self.key);
+        let settings = self.read(table.clone()).map_err(|error| {
+            wrong(format!(
+                "[{}] ({place}): {}",
+                self.key,
+                error.message().trim_end()
+            ))
+        })?;
+        match settings.bridges().problem() {
+            Some(problem) => Err(wrong(format!("[{}] ({place}): {problem}", self.key))),
+            None => Ok(()),
+        }
+    }
+
+    fn read(&self, table: Table) -> Result<Settings, toml::de::Error> {
+        let name = self.key.split('.').nth(1).unwrap_or_default();
+        let mut named = Table::new();
+        named.insert(name.to_owned(), Value::Table(table));
+        let mut all = Table::new();
+        all.insert(self.section.to_owned(), Value::Table(named));
+        Settings::deserialize(Value::Table(all))
+    }
+}
+
+fn leaves_of(prefix: &str, table: &Table, leaves: &mut Vec<String>) {
+    for (name, value) in table {
+        let key = if prefix.is_empty() {
+            name.clone()
+        } else {
+            format!("{prefix}.{name}")
+        };
+        match value {
+            Value::Table(inner) if !inner.is_empty() => leaves_of(&key, inner, leaves),
+            _ => leaves.push(key),
+        }
+    }
+}
+
+fn wrong(message: String) -> Failure {
+    Failure::new(Kind::Settings, message).code("invalid_parameter")
+}
