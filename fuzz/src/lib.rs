@@ -46,6 +46,7 @@ pub static TARGETS: &[Target] = &[
     target("frames", kymo_server::fuzzing::frames),
     target("ops", kymo_server::fuzzing::ops),
     target("packets", kymo_server::fuzzing::packets),
+    target("conductor", kymo_server::fuzzing::conductor),
     target("requests", |bytes| {
         in_a_folder(|folder| kymo_server::fuzzing::request(folder, bytes))
     }),

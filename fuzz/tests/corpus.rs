@@ -81,6 +81,11 @@ fn packets_are_taken() {
 }
 
 #[test]
+fn what_the_conductor_is_told_is_taken() {
+    replay("conductor");
+}
+
+#[test]
 fn frames_are_taken() {
     replay("frames");
 }

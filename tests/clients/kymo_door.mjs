@@ -1,15 +1,27 @@
 /**
- * A server whose Socket.IO door is open, and clients that remember what they were given.
+ * A server with an open door, and clients that remember what they were given.
  */
 import path from "node:path";
 import { io } from "socket.io-client";
 import { Kymo, temporaryFolder, until } from "../e2e/kymo.mjs";
 
-/** Serves on a folder of its own, with these settings of the door besides. */
-export async function openDoor(test, settings = {}) {
+/** Serves with the Socket.IO door open, on a folder of its own, with these settings of the door besides. */
+export function openDoor(test, settings = {}) {
+  return open(test, "socketio", settings);
+}
+
+/** Serves with the conductor's door open on a port of its own; answers with that address, too. */
+export async function openConductor(test, settings = {}) {
+  const kymo = await open(test, "conductor", { listen: "127.0.0.1:0", metrics_ms: 200, ...settings });
+  const answer = await fetch(`${kymo.url}/api/v1/status`, { headers: { authorization: `Bearer ${kymo.token}` } });
+  const { doors } = await answer.json();
+  return { kymo, address: doors.conductor.listen };
+}
+
+async function open(test, door, settings) {
   const data = path.join(await temporaryFolder(test), "data");
   const all = { enabled: true, anonymous: "read+emit", ...settings };
-  const sets = Object.entries(all).flatMap(([key, value]) => ["--set", `doors.socketio.${key}=${value}`]);
+  const sets = Object.entries(all).flatMap(([key, value]) => ["--set", `doors.${door}.${key}=${value}`]);
   const kymo = new Kymo(data, ["serve", "--data", data, ...sets]);
   await kymo.start();
   test.after(() => kymo.kill());

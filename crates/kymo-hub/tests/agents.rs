@@ -240,6 +240,35 @@ async fn a_folder_that_nobody_serves_gives_the_same_answers() {
 }
 
 #[tokio::test]
+async fn a_state_of_events_that_a_crash_took_back_is_not_believed() {
+    let other = TempHub::new();
+    other.fill(40).await;
+    fill(&other, 10).await;
+    now(&other).await;
+    let hub = TempHub::new();
+    fill(&hub, 10).await;
+    other.hub.close().await;
+    let kept = other.hub.ledger().snapshots("agents");
+    let state = kept.newest(u64::MAX).expect("a folder");
+    assert!(state.is_none(), "so few events are not worth a snapshot");
+    let other = other.restarted().await;
+    fill(&other, 1_000).await;
+    now(&other).await;
+    other.hub.close().await;
+    let state = kept.newest(u64::MAX).expect("a folder").expect("a snapshot");
+    let ahead = hub.hub.ledger().snapshots("agents");
+    ahead.save(state.seq, &state.state).expect("saved");
+    let hub = hub.restarted().await;
+    assert_eq!(now(&hub).await["total"], 7);
+    fill(&hub, 2_000).await;
+    let page = ask(&hub, Some(From::Seq(seq(2_000), None)), None)
+        .await
+        .expect("an answer");
+    let events: u64 = page.agents.iter().map(|agent| agent.events).sum();
+    assert_eq!((page.cursor, events), (2_000, 2_000));
+}
+
+#[tokio::test]
 async fn who_may_not_read_is_told_nothing() {
     let hub = TempHub::new();
     let principal = Principal {

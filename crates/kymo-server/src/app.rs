@@ -13,7 +13,14 @@ use kymo_hub::Hub;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    auth::Auth, budget::Budget, engineio, gate::Gate, lane::Lane, settings::ServerSettings,
+    auth::Auth,
+    budget::Budget,
+    conductor::{self, Conductor},
+    doors::Which,
+    engineio,
+    gate::Gate,
+    lane::Lane,
+    settings::ServerSettings,
     socketio::SocketIo,
 };
 
@@ -40,6 +47,8 @@ pub(crate) struct Application {
     pub(crate) gate: Gate,
     /// The Socket.IO door, if it is open.
     pub(crate) socketio: Option<Arc<SocketIo>>,
+    /// The conductor's door, if it is open.
+    pub(crate) conductor: Option<Arc<Conductor>>,
     /// Memory that bodies may take, all together.
     pub(crate) budget: Budget,
     /// Told when the server begins to end its conversations.
@@ -61,6 +70,7 @@ impl Application {
             auth,
             gate: Gate::new(settings),
             socketio: None,
+            conductor: None,
             budget: Budget::default(),
             closing: CancellationToken::new(),
             conversations: TaskTracker::new(),
@@ -74,12 +84,18 @@ impl Application {
         &self.parts.hub
     }
 
-    /// Whom to believe at this path.
-    pub(crate) fn gate_of(&self, path: &str) -> &Gate {
-        match &self.socketio {
-            Some(door) if engineio::is_path(path) => &door.door.gate,
-            _ => &self.gate,
-        }
+    /// Whom to believe at this path of the server's port, or at the port of a door.
+    pub(crate) fn gate_of(&self, port_of: Option<Which>, path: &str) -> &Gate {
+        let socketio = || Some(&self.socketio.as_ref()?.door.gate);
+        let conductor = || Some(&self.conductor.as_ref()?.door.gate);
+        let door = match port_of {
+            Some(Which::SocketIo) => socketio(),
+            Some(Which::Conductor) => conductor(),
+            None if engineio::is_path(path) => socketio(),
+            None if path == conductor::PATH => conductor(),
+            None => None,
+        };
+        door.unwrap_or(&self.gate)
     }
 
     /// Where a program on this machine finds the server.
@@ -112,6 +128,8 @@ pub(crate) struct Counts {
     pub(crate) websockets: Gauge,
     /// Socket.IO sessions open now.
     pub(crate) socketio: Gauge,
+    /// Clients of the conductor now.
+    pub(crate) conductor: Gauge,
     /// Connections in the lane now.
     pub(crate) lane: Gauge,
     /// SSE streams open now.

@@ -19,6 +19,7 @@ use crate::{
     stream, ws,
 };
 pub use crate::{
+    conductor::fuzzing::conductor,
     socketio::fuzzing::packets,
     ws::fuzzing::{frames, ops},
 };

@@ -10,6 +10,7 @@ mod body;
 mod bridges;
 mod budget;
 mod catalogue;
+mod conductor;
 mod descriptors;
 mod direct;
 mod docs;
@@ -45,6 +46,6 @@ mod ws;
 
 pub use app::Parts;
 pub use auth::{TokenError, TokenInfo, TokenStore};
-pub use doors::{Anonymous, DoorsSettings, SocketIoSettings};
+pub use doors::{Anonymous, ConductorSettings, DoorsSettings, SocketIoSettings};
 pub use server::{Server, StartError};
 pub use settings::ServerSettings;

@@ -143,6 +143,7 @@ fn text(hub: &Counters, server: &Counts, uptime_s: u64) -> String {
         ("lane", &server.lane),
         ("sse", &server.streams),
         ("socketio", &server.socketio),
+        ("conductor", &server.conductor),
     ];
     for (kind, gauge) in open {
         out.sample("kymo_open", &[("kind", kind)], gauge.now());

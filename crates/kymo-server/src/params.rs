@@ -92,7 +92,8 @@ impl Params {
     }
 }
 
-fn decoded(query: Option<&str>) -> Result<Vec<(String, String)>, ApiError> {
+/// The names and values of a query string.
+pub(crate) fn decoded(query: Option<&str>) -> Result<Vec<(String, String)>, ApiError> {
     let Some(query) = query.filter(|query| !query.is_empty()) else {
         return Ok(vec![]);
     };

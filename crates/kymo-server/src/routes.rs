@@ -9,8 +9,9 @@ use axum::{
 use kymo_hub::Scope;
 
 use crate::{
-    agents, app::App, bridges, catalogue, docs, engineio, error::ApiError, events, health, login, metrics,
-    openapi, page, params::Parameter, params::unknown_name, socketio, status, stream, tokens, ws,
+    agents, app::App, bridges, catalogue, conductor, docs, doors::Which, engineio, error::ApiError, events,
+    health, login, metrics, openapi, page, params::Parameter, params::unknown_name, socketio, status, stream,
+    tokens, ws,
 };
 
 /// A path with a method, and all that is said about it.
@@ -160,6 +161,26 @@ pub(crate) static ROUTES: &[Route] = &[
             "busy",
         ],
         handler: || on(MethodFilter::POST, engineio::serve),
+    },
+    Route {
+        method: Verb::Get,
+        path: conductor::PATH,
+        scope: None,
+        title: "Follow and emit as the conductor's clients do",
+        about: "By WebSocket, where the settings open this door: one message with the history of the last minutes, then events, \
+                and metrics every few seconds; `client-event` and `agent-state` are taken. See docs/conductor.md.",
+        parameters: conductor::PARAMETERS,
+        takes: &[],
+        gives: &[(101, JSON, "ServerMessage")],
+        refuses: &[
+            "not_found",
+            "unauthorized",
+            "invalid_filter",
+            "upgrade_required",
+            "busy",
+            "closing",
+        ],
+        handler: || on(MethodFilter::GET, conductor::serve),
     },
     Route {
         method: Verb::Get,
@@ -372,11 +393,14 @@ pub(crate) fn router(app: App) -> Router {
 }
 
 /// The router of a port that is a door's own.
-pub(crate) fn door_router(app: App) -> Router {
-    suite(&app)
-        .route(engineio::PATH, any(engineio::serve))
-        .fallback(async |uri: Uri| not_found(uri.path()))
-        .with_state(app)
+pub(crate) fn door_router(app: App, which: Which) -> Router {
+    let router = match which {
+        Which::SocketIo => suite(&app)
+            .route(engineio::PATH, any(engineio::serve))
+            .fallback(async |uri: Uri| not_found(uri.path())),
+        Which::Conductor => Router::new().fallback(conductor::serve),
+    };
+    router.with_state(app)
 }
 
 /// What is there for the protocol suites alone.

@@ -31,7 +31,9 @@ use tracing::{debug, warn};
 use crate::{
     app::{App, Application, Parts},
     auth::Auth,
+    conductor::Conductor,
     descriptors, direct,
+    doors::Which,
     error::{ApiError, answers},
     gate::Entry,
     routes,
@@ -53,7 +55,7 @@ const REST: Duration = Duration::from_millis(50);
 pub struct Server {
     listener: TcpListener,
     /// Ports of doors.
-    doors: Vec<TcpListener>,
+    doors: Vec<(Which, TcpListener)>,
     app: App,
 }
 
@@ -91,22 +93,29 @@ pub enum StartError {
 impl Server {
     /// Binds, makes `token` and `key` where absent.
     pub async fn bind(settings: ServerSettings, parts: Parts) -> Result<Self, StartError> {
-        let door = settings.doors.socketio.own_port();
-        for addr in door.into_iter().chain([settings.listen]) {
+        let ports = settings.doors.own_ports();
+        for addr in ports.iter().map(|(_, addr)| *addr).chain([settings.listen]) {
             if !addr.ip().is_loopback() && !settings.insecure {
                 return Err(StartError::NotLoopback { addr });
             }
         }
         let auth = Auth::open(&parts.data, &parts.hub.ledger().id())?;
         let (listener, addr) = listen(settings.listen).await?;
-        let (mut doors, mut door_addr) = (Vec::new(), None);
-        if let Some(addr) = door {
+        let (mut doors, mut bound) = (Vec::new(), Vec::new());
+        for (which, addr) in ports {
             let (listener, addr) = listen(addr).await?;
-            doors.push(listener);
-            door_addr = Some(addr);
+            doors.push((which, listener));
+            bound.push((which, addr));
         }
+        let port_of = |which| {
+            bound
+                .iter()
+                .find(|(other, _)| *other == which)
+                .map(|(_, addr)| *addr)
+        };
         let mut app = Application::new(&settings, parts, addr, auth);
-        app.socketio = SocketIo::open(&settings, door_addr);
+        app.socketio = SocketIo::open(&settings, port_of(Which::SocketIo));
+        app.conductor = Conductor::open(&settings, port_of(Which::Conductor));
         Ok(Self {
             listener,
             doors,
@@ -124,6 +133,12 @@ impl Server {
     #[must_use]
     pub fn socketio_addr(&self) -> Option<SocketAddr> {
         self.app.socketio.as_ref()?.addr
+    }
+
+    /// Where the conductor's door has a port of its own.
+    #[must_use]
+    pub fn conductor_addr(&self) -> Option<SocketAddr> {
+        self.app.conductor.as_ref()?.addr
     }
 
     /// A URL that logs a browser in, once, within five minutes.
@@ -147,7 +162,10 @@ impl Server {
             connections_max: descriptors::connections_max(),
             cut: CancellationToken::new(),
         };
-        let at_door = |listener| acceptor.run(listener, Entrance::Door(routes::door_router(app.clone())));
+        let at_door = |(which, listener)| {
+            let router = routes::door_router(app.clone(), which);
+            acceptor.run(listener, Entrance::Door(router, which))
+        };
         let doors = join_all(doors.into_iter().map(at_door));
         let server = acceptor.run(listener, Entrance::Server(routes::router(app.clone())));
         shutdown.run_until_cancelled(join(server, doors)).await;
@@ -173,7 +191,7 @@ enum Entrance {
     /// Everything.
     Server(Router),
     /// A door and nothing else.
-    Door(Router),
+    Door(Router, Which),
 }
 
 /// Takes connections in, as many as there may be at all ports together.
@@ -255,12 +273,12 @@ async fn serve_connection(stream: TcpStream, app: App, entrance: Entrance) {
         debug!(%error, "a connection ended before it began");
         return;
     }
-    let (stream, router) = match entrance {
-        Entrance::Door(router) => (Patient::new(stream), router),
+    let (stream, router, port_of) = match entrance {
+        Entrance::Door(router, which) => (Patient::new(stream), router, Some(which)),
         Entrance::Server(router) => {
             // Boxed, so that a connection of another kind gives its memory back.
             match Box::pin(direct::serve(stream, HEAD_WITHIN, app.clone())).await {
-                Ok(Some(stream)) => (stream, router),
+                Ok(Some(stream)) => (stream, router, None),
                 Ok(None) => return,
                 Err(error) => return debug!(%error, "a connection ended early"),
             }
@@ -268,7 +286,7 @@ async fn serve_connection(stream: TcpStream, app: App, entrance: Entrance) {
     };
     // Asked only when it was woken: what all connections wait for together is touched once by each.
     let mut closing = FuturesUnordered::from_iter([app.closing.clone().cancelled_owned()]);
-    let service = service_fn(move |request| answer(app.clone(), router.clone(), request));
+    let service = service_fn(move |request| answer(app.clone(), router.clone(), port_of, request));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_WITHIN)
@@ -288,8 +306,13 @@ async fn serve_connection(stream: TcpStream, app: App, entrance: Entrance) {
     }
 }
 
-async fn answer(app: App, router: Router, request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
-    let gate = app.gate_of(request.uri().path());
+async fn answer(
+    app: App,
+    router: Router,
+    port_of: Option<Which>,
+    request: Request<Incoming>,
+) -> Result<Response<Body>, Infallible> {
+    let gate = app.gate_of(port_of, request.uri().path());
     let response = match gate.check(request.uri().authority(), request.headers()) {
         Ok(entry) => enter(entry, router, request).await,
         Err(error) => error.into_response(),

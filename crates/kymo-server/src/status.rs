@@ -38,6 +38,9 @@ fn doors(app: &Application) -> Value {
     if let Some(door) = &app.socketio {
         doors["socketio"] = json!({ "listen": door.addr, "sessions": door.sessions.count() });
     }
+    if let Some(door) = &app.conductor {
+        doors["conductor"] = json!({ "listen": door.addr, "clients": door.clients() });
+    }
     doors
 }
 

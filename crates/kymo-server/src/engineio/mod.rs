@@ -39,7 +39,7 @@ use crate::{
     error::ApiError,
     params::Parameter,
     socketio::{Greeting, SocketIo},
-    ws::handshake,
+    ws::{handshake, upgraded},
 };
 use request::{Asked, Transport};
 use session::{STRANGER_BYTES_MAX, Session};
@@ -142,7 +142,7 @@ fn open(
 }
 
 async fn serve_socket(session: Session, upgraded: OnUpgrade, opened: Bytes) {
-    if let Some(socket) = socket::of(upgraded, session.message_max()).await {
+    if let Some(socket) = upgraded::of(upgraded, session.message_max()).await {
         session.serve_on(socket, &opened).await;
     }
 }

@@ -17,12 +17,11 @@ use super::{
     polling::{self, Sent},
     refusal::Refused,
     sessions::{Command, Seat},
-    socket::Socket,
 };
 use crate::{
     app::App,
     error::ApiError,
-    ws::{close::Fault, outbox::Outbox},
+    ws::{close::Fault, outbox::Outbox, upgraded::Socket},
 };
 
 /// Answers that wait for the client to take them, in bytes; with more than that nothing more is heard.

@@ -15,10 +15,8 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot};
 
-use super::{
-    conversation::Conversation, heart::Rhythm, polling, refusal::Refused, session::Session, socket::Socket,
-};
-use crate::{app::App, body::Body, error::ApiError};
+use super::{conversation::Conversation, heart::Rhythm, polling, refusal::Refused, session::Session};
+use crate::{app::App, body::Body, error::ApiError, ws::upgraded::Socket};
 
 /// Requests of one session that wait for their turn; the others wait before they are even handed over.
 const REQUESTS_MAX: usize = 4;

@@ -2,122 +2,32 @@
 //!
 //! The same wheel as the native door's, for one packet per message. A slow client takes less and falls back to the
 //! ledger; it is never buffered for without bound.
-use std::{
-    future::{Future, poll_fn},
-    io,
-    pin::{Pin, pin},
-    task::{Context, Poll, ready},
-    time::Duration,
-};
+use std::{future::poll_fn, io};
 
 use futures_util::StreamExt;
-use hyper::upgrade::OnUpgrade;
-use hyper_util::rt::TokioIo;
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
-    time::{Instant, sleep_until, timeout},
-};
-use tracing::debug;
+use tokio::time::{Instant, sleep_until};
 
 use super::{
     conversation::{End, Next},
-    heart::Heart,
     session::{ANSWERS_MAX, Session},
     sessions::Command,
 };
 use crate::{
     budget::Claim,
-    socket::{self, Patient},
     ws::{
         close::Fault,
         frame::Opcode,
         inbox::{Inbox, Incoming},
-        outbox::Outbox,
+        upgraded::{AtOnce, Moved, Socket},
     },
 };
 
-/// How long the last words may take.
-const GOODBYE_WITHIN: Duration = Duration::from_secs(1);
 /// What is read of a socket before others have a turn, in bytes.
 const IN_A_ROW_MAX: usize = 64 << 10;
 
-/// A connection that speaks WebSocket, and what came of it.
-pub(crate) struct Socket {
-    pub(super) stream: TcpStream,
-    pub(super) inbox: Inbox,
-}
-
-/// The WebSocket of a request that was answered with one; `None` if the client hung up meanwhile.
-pub(crate) async fn of(upgraded: OnUpgrade, message_max: usize) -> Option<Socket> {
-    let upgraded = match upgraded.await {
-        Ok(upgraded) => upgraded,
-        Err(error) => {
-            debug!(%error, "a connection ended during its handshake");
-            return None;
-        }
-    };
-    let parts = upgraded
-        .downcast::<TokioIo<Patient<TcpStream>>>()
-        .expect("the accept loop serves this type alone");
-    let (stream, unread) = parts.io.into_inner().into_parts();
-    Some(Socket {
-        stream,
-        inbox: Inbox::new(message_max, &[parts.read_buf, unread].concat()).with_binary(),
-    })
-}
-
-impl Socket {
-    /// The next message of a client that has yet to say what it is for: a text, while it lasts.
-    pub(super) async fn next_text(&mut self) -> io::Result<String> {
-        loop {
-            match self.inbox.next() {
-                Ok(Some(Incoming::Text(text))) => return Ok(text.to_owned()),
-                Ok(Some(Incoming::Ping(_) | Incoming::Pong)) => continue,
-                Ok(Some(Incoming::Binary(_) | Incoming::Close(_))) | Err(_) => {
-                    return Err(io::ErrorKind::InvalidData.into());
-                }
-                Ok(None) => {}
-            }
-            if self.stream.read_buf(self.inbox.room()).await? == 0 {
-                return Err(io::ErrorKind::UnexpectedEof.into());
-            }
-        }
-    }
-
-    /// Writes one text message.
-    pub(super) async fn say(&mut self, text: &str) -> io::Result<()> {
-        let mut outbox = Outbox::default();
-        outbox.text(|out| out.extend_from_slice(text.as_bytes()));
-        self.flush(&mut outbox).await
-    }
-
-    /// Says goodbye.
-    pub(super) async fn close(mut self, mut outbox: Outbox, fault: Fault) {
-        outbox.close(fault);
-        let _ = timeout(GOODBYE_WITHIN, async {
-            self.flush(&mut outbox).await?;
-            self.stream.shutdown().await?;
-            // Bytes left unread would make the system throw our last words away.
-            let mut rest = [0; 512];
-            while self.stream.read(&mut rest).await? > 0 {}
-            io::Result::Ok(())
-        })
-        .await;
-    }
-
-    async fn flush(&mut self, outbox: &mut Outbox) -> io::Result<()> {
-        while !outbox.is_empty() {
-            poll_fn(|cx| outbox.poll_write(Pin::new(&mut self.stream), cx)).await?;
-        }
-        Ok(())
-    }
-}
-
 /// What a turn of the wheel waited for.
 enum Turn {
-    Read(usize),
-    Wrote,
+    Moved(Moved),
     Came(Next),
     Asked(Command),
     Due,
@@ -174,8 +84,8 @@ impl Session {
             return Ok(());
         }
         match self.wait(socket).await.map_err(|_| End::Gone)? {
-            Turn::Read(0) => Err(End::Gone),
-            Turn::Read(bytes) => {
+            Turn::Moved(Moved::Read(0)) => Err(End::Gone),
+            Turn::Moved(Moved::Read(bytes)) => {
                 *in_a_row += bytes;
                 if *in_a_row >= IN_A_ROW_MAX {
                     *in_a_row = 0;
@@ -183,7 +93,10 @@ impl Session {
                 }
                 Ok(())
             }
-            Turn::Wrote => Ok(()),
+            Turn::Moved(Moved::Wrote) => {
+                self.heart.took(Instant::now());
+                Ok(())
+            }
             Turn::Due => {
                 // Nothing keeps memory that does not need it for a while.
                 socket.inbox.shrink();
@@ -224,19 +137,13 @@ impl Session {
 
     /// Writes what the socket takes now; whether that was anything.
     async fn write_at_once(&mut self, socket: &mut Socket) -> io::Result<bool> {
-        if self.outbox.is_empty() {
-            return Ok(false);
-        }
-        let Self { outbox, heart, .. } = self;
-        let stream = &mut socket.stream;
-        let written = poll_fn(|cx| Poll::Ready(poll_write(stream, outbox, heart, cx))).await;
+        let written = socket.write_at_once(&mut self.outbox).await?;
         match written {
-            Poll::Ready(written) => written.map(|()| true),
-            Poll::Pending => {
-                heart.slow();
-                Ok(false)
-            }
+            AtOnce::Nothing => {}
+            AtOnce::Wrote => self.heart.took(Instant::now()),
+            AtOnce::Blocked => self.heart.slow(),
         }
+        Ok(written == AtOnce::Wrote)
     }
 
     async fn wait(&mut self, socket: &mut Socket) -> io::Result<Turn> {
@@ -246,52 +153,16 @@ impl Session {
         let Self {
             conversation,
             outbox,
-            heart,
             closing,
             commands,
             ..
         } = self;
         tokio::select! {
-            moved = poll_fn(|cx| poll_move(socket, wants_messages, outbox, heart, cx)) => moved,
+            moved = poll_fn(|cx| socket.poll_move(wants_messages, outbox, cx)) => moved.map(Turn::Moved),
             next = conversation.next(wants_events) => Ok(Turn::Came(next)),
             Some(command) = commands.recv() => Ok(Turn::Asked(command)),
             Some(()) = closing.next() => Ok(Turn::Closing),
             () = sleep_until(due) => Ok(Turn::Due),
         }
     }
-}
-
-/// Writes what waits, else reads what came.
-fn poll_move(
-    socket: &mut Socket,
-    wants_messages: bool,
-    outbox: &mut Outbox,
-    heart: &mut Heart,
-    cx: &mut Context<'_>,
-) -> Poll<io::Result<Turn>> {
-    if !outbox.is_empty()
-        && let Poll::Ready(written) = poll_write(&mut socket.stream, outbox, heart, cx)
-    {
-        return Poll::Ready(written.map(|()| Turn::Wrote));
-    }
-    if !wants_messages {
-        return Poll::Pending;
-    }
-    let Socket { stream, inbox } = socket;
-    if !inbox.is_idle() {
-        return pin!(stream.read_buf(inbox.room())).poll(cx).map_ok(Turn::Read);
-    }
-    // A socket that is silent holds no buffer of its own.
-    socket::poll_landed(stream, cx, |bytes| inbox.room().extend_from_slice(bytes)).map_ok(Turn::Read)
-}
-
-fn poll_write(
-    stream: &mut TcpStream,
-    outbox: &mut Outbox,
-    heart: &mut Heart,
-    cx: &mut Context<'_>,
-) -> Poll<io::Result<()>> {
-    let written = ready!(outbox.poll_write(Pin::new(stream), cx));
-    heart.took(Instant::now());
-    Poll::Ready(written.map(drop))
 }

@@ -8,11 +8,12 @@ use hyper::upgrade::OnUpgrade;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::{
-    sessions::{Command, Handle},
-    socket::{self, Socket},
+use super::sessions::{Command, Handle};
+use crate::ws::{
+    close::Fault,
+    outbox::Outbox,
+    upgraded::{self, Socket},
 };
-use crate::ws::{close::Fault, outbox::Outbox};
 
 /// How long the whole may take.
 const WITHIN: Duration = Duration::from_secs(10);
@@ -21,7 +22,7 @@ const MESSAGE_MAX: usize = 1 << 10;
 
 /// Serves a WebSocket that was opened for a session there is.
 pub(crate) async fn probe(upgraded: OnUpgrade, handle: Handle, closing: CancellationToken) {
-    let Some(mut socket) = socket::of(upgraded, MESSAGE_MAX).await else {
+    let Some(mut socket) = upgraded::of(upgraded, MESSAGE_MAX).await else {
         return;
     };
     if !handle.begin_upgrade() {

@@ -17,10 +17,7 @@ mod wishes;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use axum::{
-    body::Body,
-    http::{Request, header},
-};
+use axum::{body::Body, http::Request};
 
 pub(crate) use echo::SuiteEcho;
 pub(crate) use talk::{Happening, Talk};
@@ -102,19 +99,7 @@ pub(crate) struct Greeting {
 
 impl Greeting {
     pub(crate) fn of(app: &App, door: &Arc<SocketIo>, request: &Request<Body>) -> Self {
-        let headers = request.headers();
-        let has_token = headers.contains_key(header::AUTHORIZATION);
-        // Browsers send the cookie for pages of other ports, too: those come as who they say they are.
-        let is_foreign = || {
-            let entry = door.door.gate.check(None, headers);
-            entry.map_or(true, |entry| entry.foreign_origin.is_some())
-        };
-        let caller = match app.auth.identify(headers) {
-            Ok(_) if !has_token && is_foreign() => Ok(None),
-            Ok(caller) => Ok(Some(caller)),
-            Err(error) if has_token => Err(error),
-            Err(_) => Ok(None),
-        };
+        let caller = door.door.caller(&app.auth, request.headers());
         Self {
             app: Arc::clone(app),
             door: Arc::clone(door),

@@ -325,7 +325,9 @@ impl Greeting {
             (Some(token), _) => app.auth.identify_token(token),
             (None, Err(error)) => Err(error.clone()),
             (None, Ok(Some(caller))) => Ok(Arc::clone(caller)),
-            (None, Ok(None)) => door.door.stranger(),
+            (None, Ok(None)) => door
+                .door
+                .stranger("as `auth: { token }`, or as `Authorization: Bearer <token>`"),
         }
     }
 }

@@ -29,6 +29,8 @@ impl Fault {
     pub(crate) const BUSY: Self = Self::new(1013, "too many large messages at once; try again in a moment");
     /// No valid token in time.
     pub(crate) const UNAUTHORIZED: Self = Self::new(1008, "unauthorized");
+    /// What it asked for was refused, and it was told why.
+    pub(crate) const REFUSED: Self = Self::new(1011, "refused; see the message before");
     /// The token was revoked.
     pub(crate) const REVOKED: Self = Self::new(1008, "the token was revoked");
     /// The client did not say in time what it is here for.

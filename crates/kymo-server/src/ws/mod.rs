@@ -10,12 +10,13 @@ pub(crate) mod frame;
 pub(crate) mod fuzzing;
 pub(crate) mod handshake;
 pub(crate) mod inbox;
-mod liveness;
+pub(crate) mod liveness;
 pub(crate) mod ops;
 pub(crate) mod outbox;
 mod replies;
 mod session;
 mod talk;
+pub(crate) mod upgraded;
 
 use std::io;
 

@@ -3,6 +3,7 @@
 mod access;
 mod agents;
 mod cloudevents;
+mod conductor;
 mod emitting;
 mod faults;
 mod history;

@@ -37,11 +37,12 @@ pub(crate) struct Running {
     pub(crate) addr: SocketAddr,
     /// The Socket.IO door's own port.
     pub(crate) socketio_addr: Option<SocketAddr>,
+    pub(crate) conductor_addr: Option<SocketAddr>,
     pub(crate) token: String,
     pub(crate) login_url: String,
     pub(crate) stop_asked: CancellationToken,
     folder: TempDir,
-    hub: Hub,
+    pub(crate) hub: Hub,
     shutdown: CancellationToken,
     served: JoinHandle<std::io::Result<()>>,
 }
@@ -79,6 +80,7 @@ impl Running {
         Self {
             addr: server.addr(),
             socketio_addr: server.socketio_addr(),
+            conductor_addr: server.conductor_addr(),
             token: fs::read_to_string(folder.path().join("token"))
                 .expect("the token")
                 .trim()

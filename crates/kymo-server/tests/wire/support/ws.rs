@@ -1,4 +1,6 @@
 //! A foreign WebSocket client, with our ops on top of it.
+use std::net::SocketAddr;
+
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
@@ -36,7 +38,16 @@ impl Ws {
 
     /// Connects with these headers.
     pub(crate) async fn open(server: &Running, headers: &[(&str, &str)]) -> Result<Self, Box<Error>> {
-        let mut request = format!("ws://{}/api/v1/ws", server.addr)
+        Self::at(server.addr, "/api/v1/ws", headers).await
+    }
+
+    /// Connects to any path of any port.
+    pub(crate) async fn at(
+        addr: SocketAddr,
+        path: &str,
+        headers: &[(&str, &str)],
+    ) -> Result<Self, Box<Error>> {
+        let mut request = format!("ws://{addr}{path}")
             .into_client_request()
             .expect("a request");
         for (name, value) in headers {
@@ -45,7 +56,7 @@ impl Ws {
                 .headers_mut()
                 .insert(name, value.parse().expect("a value"));
         }
-        let stream = TcpStream::connect(server.addr).await.expect("the server listens");
+        let stream = TcpStream::connect(addr).await.expect("the server listens");
         let (stream, _) = soon(client_async(request, stream)).await.map_err(Box::new)?;
         Ok(Self { stream })
     }
