@@ -2,12 +2,12 @@
 //!
 //! Every kind is a variant with its settings here, and a room of its own.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use kymo_hub::Hub;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::Cursors;
+use crate::{Cursors, HubOutlet, Tail, TailPlan, TailSettings};
 
 /// The bridges that shall run, by name.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -48,11 +48,16 @@ pub fn without_userinfo(text: &str) -> String {
 /// A source and what it follows.
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
-pub enum SourceSettings {}
+pub enum SourceSettings {
+    /// Files of JSON lines.
+    Tail(TailSettings),
+}
 
 impl SourceSettings {
     fn problem(&self) -> Option<String> {
-        match *self {}
+        match self {
+            Self::Tail(settings) => settings.problem(),
+        }
     }
 }
 
@@ -78,9 +83,21 @@ impl Bridges {
     #[expect(clippy::never_loop, reason = "kinds are added as variants")]
     pub fn start(settings: &BridgesSettings, hub: &Hub, data: &Path, end: &CancellationToken) -> Self {
         let tasks = TaskTracker::new();
-        let _cursors = Cursors::new(data);
-        let _ = (hub, end);
-        settings.sources.values().for_each(|source| match *source {});
+        let cursors = Cursors::new(data);
+        for (name, source) in &settings.sources {
+            match source {
+                SourceSettings::Tail(settings) => {
+                    let plan = TailPlan::kept(name, settings.clone(), data, &cursors, hub);
+                    let outlet = Arc::new(HubOutlet::new(hub.clone(), "tail"));
+                    let tail = Tail::start(plan, outlet, end);
+                    tasks.spawn(async move {
+                        if let Ok(tail) = tail {
+                            tail.finished().await;
+                        }
+                    });
+                }
+            }
+        }
         settings.sinks.values().for_each(|sink| match *sink {});
         tasks.close();
         Self { tasks }

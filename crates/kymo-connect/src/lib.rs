@@ -11,15 +11,33 @@ mod cursors;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 mod git;
+mod hearing;
 mod outlet;
+mod records;
 mod retry;
 pub mod sink;
 mod spool;
+mod stamp;
+mod tail;
 mod watch;
 
 pub use bridges::{Bridges, BridgesSettings, SinkSettings, SourceSettings, without_userinfo};
 pub use cursors::{CursorFile, Cursors, Loaded};
 pub use outlet::{Emitted, HubOutlet, Outlet, Refused, Taken};
+pub use records::{FileRecords, excerpt};
 pub use retry::{Pauses, pause};
 pub use spool::{SpoolWriter, take_up_spools};
+pub use tail::{DialectName, Tail, TailPlan, TailSettings, TailStatus};
 pub use watch::{Watch, WatchError, WatchSettings, WatchStatus};
+
+/// Something that happened to Kymo itself, with a JSON object as data.
+fn note(
+    kind: &'static str,
+    level: kymo_event::Level,
+    data: &serde_json::Value,
+) -> kymo_event::Event<'static> {
+    let mut event = kymo_event::Event::new(kind, "kymo");
+    event.level = level;
+    event.data = Some(data.to_string().into());
+    event
+}

@@ -6,6 +6,7 @@
 pub mod catalogue;
 pub mod channels;
 mod checksum;
+mod content;
 pub mod dialects;
 mod event;
 pub mod filter;
@@ -24,6 +25,7 @@ pub mod way;
 
 pub use channels::Channel;
 pub use checksum::checksum;
+pub use content::Content;
 pub use event::{DataText, Event, Ext};
 pub use filter::Filter;
 pub use json::RawJson;

@@ -3,7 +3,7 @@
 //! A body is written once, by whichever thread took the event in; the one writer only copies it.
 use std::borrow::Cow;
 
-use crate::{BodyKeys, Event, dialects, filter::Key, json};
+use crate::{BodyKeys, Content, Event, dialects, filter::Key, json};
 
 /// Hash of (source, id); events without an id have none. Equal keys are confirmed by content.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord)]
@@ -31,6 +31,7 @@ struct Item {
     end: u32,
     id_key: Option<IdKey>,
     keys: Option<BodyKeys>,
+    backfill: bool,
 }
 
 impl Batch {
@@ -52,6 +53,7 @@ impl Batch {
             end,
             id_key: id_key(event),
             keys,
+            backfill: event.backfill,
         });
     }
 
@@ -115,6 +117,12 @@ impl Batch {
             self.items[index - 1].end as usize
         };
         &self.bytes[start..self.items[index].end as usize]
+    }
+
+    /// What event `index` says, as it is compared with others of its id.
+    #[must_use]
+    pub fn content(&self, index: usize) -> Content<'_> {
+        Content::of(self.body(index), self.items[index].backfill)
     }
 
     /// The idempotency key of event `index`.

@@ -2,7 +2,7 @@
 //!
 //! A batch puts down a claim for each of its events with an id before it is handed to the writer. The claim is settled
 //! by the writer's answer, also when nobody waits for it any more, so that the same event sent twice at once is stored
-//! once. What the table says is only likely: whether an event is a repeat is decided by its bytes (`repeats.rs`).
+//! once. What the table says is only likely: whether an event is a repeat is decided by its bytes (`repeats.rs`), all but the mark of the past.
 //!
 //! The table holds the newest ids in two generations per shard: when the newer one is full the older one is dropped,
 //! and what it held is below `covered`, where the ledger's own index answers. An id that is used for many different
@@ -10,9 +10,8 @@
 
 use std::sync::Arc;
 
-use kymo_event::{IdKey, Seq};
+use kymo_event::{Content, IdKey, Seq};
 use parking_lot::Mutex;
-use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 mod claims;
 pub(crate) mod repeats;
@@ -40,11 +39,11 @@ pub(crate) struct Identity {
 }
 
 impl Identity {
-    pub(crate) fn of(key: IdKey, body: &[u8]) -> Self {
+    pub(crate) fn of(key: IdKey, content: Content<'_>) -> Self {
         Self {
             key,
             // Zero stands for a content that nobody has read.
-            content: xxh3_64_with_seed(body, key.0).max(1),
+            content: content.hash(key.0).max(1),
         }
     }
 }

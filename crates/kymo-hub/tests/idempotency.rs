@@ -38,6 +38,28 @@ async fn the_same_id_with_other_content_is_stored_and_both_are_known_from_then_o
 }
 
 #[tokio::test]
+async fn what_was_live_and_is_the_past_by_now_is_the_same_event() {
+    let past = |data: &str| Event {
+        backfill: true,
+        ..with_id("a", data)
+    };
+    let hub = TempHub::new();
+    assert_eq!(hub.publish([with_id("a", "1"), past("2")]).await.accepted, 2);
+    let again = [past("1"), with_id("a", "2"), past("3"), with_id("a", "3")];
+    let receipt = hub.publish(again).await;
+    assert_eq!(
+        (receipt.accepted, duplicates(&receipt)),
+        (1, vec![(0, 1), (1, 2), (3, 3)])
+    );
+    // Then only the ledger knows.
+    let hub = hub.restarted().await;
+    let receipt = hub
+        .publish([past("1"), with_id("a", "2"), with_id("a", "3")])
+        .await;
+    assert_eq!(duplicates(&receipt), [(0, 1), (1, 2), (2, 3)]);
+}
+
+#[tokio::test]
 async fn equal_ids_of_different_sources_are_different_events() {
     let hub = TempHub::new();
     let mut other = with_id("a", "1");

@@ -55,7 +55,7 @@ enum Command {
     Emit(emit::Args),
     /// Run a command and record its start, output, end and exit code
     Run(run::Args),
-    /// Follow events live
+    /// Show events live
     Tail(tail::Args),
     /// Ask the past: list, count, group
     Query(query::Args),
@@ -65,6 +65,8 @@ enum Command {
     Replay(replay::Args),
     /// Take events from a file of JSON lines
     Import(import::Args),
+    /// Follow files of JSON lines and send what is appended
+    Follow(follow::Args),
     /// Write events as JSON lines
     Export(export::Args),
     /// Check every line of the ledger and its chain
@@ -97,6 +99,7 @@ impl Cli {
             Command::Agents(args) => args.run(),
             Command::Replay(args) => args.run(),
             Command::Import(args) => args.run(),
+            Command::Follow(args) => args.run(),
             Command::Export(args) => args.run(),
             Command::Verify(args) => args.run(),
             Command::Head(args) => args.run(),

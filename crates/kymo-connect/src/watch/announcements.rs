@@ -14,8 +14,8 @@ use super::{
     language,
     report::{FileData, path_text},
     repositories::Followed,
-    tree::Kind,
 };
+use crate::stamp::Kind;
 
 /// Of so many files, the most recently changed ones, the state at start is reported one by one.
 const FOUND_MAX: usize = 20;

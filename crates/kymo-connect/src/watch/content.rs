@@ -8,7 +8,8 @@ use std::{
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::{language, tree::Stamp};
+use super::language;
+use crate::stamp::Stamp;
 
 /// A file as it was read.
 #[derive(Debug, Default)]

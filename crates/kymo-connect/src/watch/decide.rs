@@ -12,12 +12,15 @@ use std::{
 use super::{
     content::{self, Content, line_changes},
     folder::{Folder, name_of},
-    hints::{Evidence, Link, Touch},
     pending::HOLD,
     report::{FileData, path_text},
     scan::Mode,
     scratch::may_be_temporary,
-    tree::{Entry, Kind, Stamp},
+    tree::Entry,
+};
+use crate::{
+    hearing::{Evidence, Link, Touch},
+    stamp::{Kind, Stamp},
 };
 
 /// Paths that have settled, with what was heard of them.

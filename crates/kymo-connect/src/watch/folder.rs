@@ -17,17 +17,19 @@ use serde_json::json;
 use super::{
     WatchError, WatchSettings, WatchStatus,
     allowance::Allowance,
-    ears::Ears,
-    hints::{HintBox, Hints, Link, Touch},
     pending::Pending,
     report::Reporter,
     repositories::Followed,
     rules::Rules,
     scan::Mode,
     scratch::is_scratch,
-    tree::{Memory, Stamp, Tree},
+    tree::{Memory, Tree},
 };
-use crate::git::{Places, Repo};
+use crate::{
+    git::{Places, Repo},
+    hearing::{Ears, HintBox, Hints, Link, Touch},
+    stamp::Stamp,
+};
 
 /// Lines remembered of all files of a folder.
 const MEMORY_BYTES_MAX: usize = 32 << 20;
@@ -72,7 +74,7 @@ impl Folder {
     ) -> Result<Self, WatchError> {
         let now = Instant::now();
         let mut folder = Self {
-            ears: Ears::new(hints, settings.directories_max)?,
+            ears: Ears::new(hints, settings.directories_max).map_err(WatchError::Watcher)?,
             rules: Rules::new(root, &settings.ignore, others.clone()),
             tree: Tree::default(),
             memory: Memory::new(MEMORY_BYTES_MAX),

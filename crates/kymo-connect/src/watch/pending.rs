@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::hints::{Link, Touch};
+use crate::hearing::{Link, Touch};
 
 /// Whatever goes on at a path, after so long it is said; so long, too, a name is kept for a file an editor put aside.
 pub(super) const HOLD: Duration = Duration::from_secs(1);
@@ -176,7 +176,7 @@ impl Pending {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::watch::hints::Evidence;
+    use crate::hearing::Evidence;
 
     const SETTLE: Duration = Duration::from_millis(40);
 

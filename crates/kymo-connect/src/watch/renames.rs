@@ -9,11 +9,13 @@ use std::{
 use super::{
     decide::{Cases, fill},
     folder::Folder,
-    hints::{Evidence, Link, Touch},
     pending::HOLD,
     report::{FileData, path_text},
     scan::Mode,
-    tree::{Identity, Stamp},
+};
+use crate::{
+    hearing::{Evidence, Link, Touch},
+    stamp::{Identity, Stamp},
 };
 
 /// Paths not yet due that are looked at to find the other half of a move.

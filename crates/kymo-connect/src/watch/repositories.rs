@@ -7,13 +7,11 @@ use std::{
 
 use kymo_event::Level;
 
-use super::{
-    folder::Folder,
-    hints::{Evidence, Touch},
-    pending::HOLD,
-    report::path_text,
+use super::{folder::Folder, pending::HOLD, report::path_text};
+use crate::{
+    git::{Places, Repo},
+    hearing::{Evidence, Touch},
 };
-use crate::git::{Places, Repo};
 
 /// Repositories followed within one folder.
 const REPOS_MAX: usize = 32;

@@ -5,14 +5,12 @@ use std::{path::Path, time::Instant};
 use kymo_event::Level;
 use serde_json::json;
 
-use super::{
-    folder::Folder,
-    hints::{Evidence, Touch},
-    rules::Rules,
-    scan::Mode,
-    tree::Stamp,
+use super::{folder::Folder, rules::Rules, scan::Mode};
+use crate::{
+    git::{Places, Repo},
+    hearing::{Evidence, Touch},
+    stamp::Stamp,
 };
-use crate::git::{Places, Repo};
 
 impl Folder {
     pub(super) fn check_root(&mut self, now: Instant) {

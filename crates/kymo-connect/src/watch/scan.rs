@@ -14,9 +14,12 @@ use std::{
 use super::{
     content::{self, Content},
     folder::{Folder, name_of},
-    hints::{Evidence, Link, Touch},
     scratch::is_scratch,
-    tree::{Entry, Stamp},
+    tree::Entry,
+};
+use crate::{
+    hearing::{Evidence, Link, Touch},
+    stamp::{Kind, Stamp},
 };
 
 /// Content read at start, most recently changed files first.
@@ -257,7 +260,7 @@ impl Folder {
     /// Reads a file and keeps what tells its next version apart; gives the content back without its lines.
     pub(super) fn read(&mut self, path: &Path) -> Option<()> {
         let stamp = Stamp::look(&self.absolute(path))?;
-        let content = if stamp.kind == super::tree::Kind::File {
+        let content = if stamp.kind == Kind::File {
             content::read(&self.absolute(path), self.settings.content_bytes_max).ok()?
         } else {
             Content::default()

@@ -11,8 +11,8 @@ use kymo_event::Event;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::{WatchSettings, folder::Folder, hints::HintBox};
-use crate::Outlet;
+use super::{WatchSettings, folder::Folder};
+use crate::{Outlet, hearing::HintBox};
 
 /// Events handed on at once.
 const BATCH_MAX: usize = 500;

@@ -21,6 +21,8 @@ pub(crate) struct Seen {
     pub(crate) kind: String,
     pub(crate) level: Level,
     pub(crate) source: String,
+    /// Marked as the past.
+    pub(crate) past: bool,
     pub(crate) data: Value,
 }
 
@@ -31,6 +33,7 @@ impl Seen {
             kind: event.kind.to_string(),
             level: event.level,
             source: event.source.to_string(),
+            past: event.backfill,
             data: event.data.as_deref().map_or(Value::Null, |data| {
                 serde_json::from_str(data).expect("data is JSON")
             }),

@@ -10,3 +10,4 @@ mod ignores;
 mod limits;
 mod rig;
 mod spools;
+mod tails;

@@ -126,6 +126,12 @@ pub(super) const TYPES: &[TypeInfo] = &[
         "Some events of a source were refused, with reasons",
     ),
     kind(
+        "kymo.source.lost",
+        "kymo",
+        Warn,
+        "Bytes of a file were removed before they could be read",
+    ),
+    kind(
         "kymo.source.failed",
         "kymo",
         Error,

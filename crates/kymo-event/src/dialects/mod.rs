@@ -10,6 +10,7 @@ mod fields;
 mod mapped;
 mod native;
 mod resonance;
+mod unrecognised;
 
 pub use broadcast::Broadcast;
 pub use cloudevents::CloudEvents;
@@ -18,6 +19,7 @@ pub use egos::Egos;
 pub use mapped::{Mapping, MappingError, UNRECOGNISED};
 pub use native::Native;
 pub use resonance::{ExtendedResonance, Resonance};
+pub use unrecognised::{read_or_keep, unrecognised, unrecognised_text};
 
 use crate::{Event, LedgerId, Limits, LineView, RawJson, Refusal};
 

@@ -8,7 +8,7 @@ use super::{
     },
     tail::Tail,
 };
-use crate::{Event, Level, Micros, RawJson, Seq, filter::Key, json};
+use crate::{Content, Event, Level, Micros, RawJson, Seq, filter::Key, json};
 
 /// A ledger line read by position: spans of its envelope keys, nothing copied. Cheap to make (one pass over the
 /// envelope, `data` is not looked at), so readers make one per line and filter.
@@ -131,6 +131,12 @@ impl<'a> LineView<'a> {
     #[must_use]
     pub const fn backfill(&self) -> bool {
         self.at.backfill
+    }
+
+    /// What the event says, as it is compared with others of its id.
+    #[must_use]
+    pub fn content(&self) -> Content<'a> {
+        Content::of(self.body(), self.backfill())
     }
 
     /// A key of the envelope as text, decoded; `None` where the event does not have it. `level`, `type`, `source` and

@@ -10,7 +10,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use kymo_event::{Batch, IdKey, LineView, Seq};
+use kymo_event::{Batch, Content, IdKey, LineView, Seq};
 use kymo_ledger::Ledger;
 
 use super::{Claim, ClaimGuard, Identity, Ids, Known, shards::COMPARED_MAX, stored::StoredLines};
@@ -91,7 +91,7 @@ pub(crate) async fn find(ids: &Ids, ring: &Ring, ledger: &Ledger, batch: Batch) 
 fn identities(batch: &Batch) -> Vec<(u32, Identity)> {
     let identity = |position: usize| {
         let key = batch.id_key(position)?;
-        let identity = Identity::of(key, batch.body(position));
+        let identity = Identity::of(key, batch.content(position));
         Some((u32::try_from(position).ok()?, identity))
     };
     (0..batch.len()).filter_map(identity).collect()
@@ -183,10 +183,10 @@ impl Comparison {
 
     fn near_one(&mut self, ring: &Ring, mut candidate: Candidate) -> Option<Candidate> {
         let Candidate { position, known, .. } = &mut candidate;
-        let body = self.batch.body(*position as usize);
+        let content = self.batch.content(*position as usize);
         let same = match known.likely {
-            Some(Original::Here(other)) => Some(self.batch.body(other as usize) == body),
-            Some(Original::Stored(seq)) => ring.with_line(seq, |line| body_is(line, body)),
+            Some(Original::Here(other)) => Some(self.batch.content(other as usize) == content),
+            Some(Original::Stored(seq)) => ring.with_line(seq, |line| says(line, content)),
             None => None,
         };
         if let (Some(true), Some(original)) = (same, known.likely) {
@@ -226,13 +226,13 @@ impl Comparison {
     }
 
     fn far_one(&mut self, lines: &mut StoredLines, stored: &[(Seq, Bytes)], mut candidate: Candidate) {
-        let body = self.batch.body(candidate.position as usize);
+        let content = self.batch.content(candidate.position as usize);
         // A line that is gone by retention or damage is no original any more.
         let likely = candidate
             .stored()
-            .filter(|seq| lines.get(*seq).is_some_and(|line| body_is(&line, body)));
+            .filter(|seq| lines.get(*seq).is_some_and(|line| says(&line, content)));
         let same = likely.or_else(|| {
-            let same = stored.iter().find(|(_, line)| body_is(line, body));
+            let same = stored.iter().find(|(_, line)| says(line, content));
             same.map(|(seq, _)| *seq)
         });
         if let Some(seq) = same {
@@ -265,7 +265,7 @@ impl Comparison {
         }
         for (position, original) in &self.repeats {
             let key = self.batch.id_key(*position as usize).expect("repeats have ids");
-            let identity = Identity::of(key, self.batch.body(*position as usize));
+            let identity = Identity::of(key, self.batch.content(*position as usize));
             if let Original::Stored(seq) = original {
                 ids.found(identity, &guard.0, *position, *seq);
             }
@@ -324,8 +324,8 @@ fn by_id(ledger: &Ledger, candidates: Vec<Candidate>) -> Vec<SameId> {
     groups
 }
 
-pub(super) fn body_is(line: &[u8], body: &[u8]) -> bool {
-    LineView::parse(line).is_ok_and(|view| view.body() == body)
+pub(super) fn says(line: &[u8], content: Content<'_>) -> bool {
+    LineView::parse(line).is_ok_and(|view| view.content() == content)
 }
 
 fn has_key(line: &[u8], key: IdKey) -> bool {

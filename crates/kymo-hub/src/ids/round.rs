@@ -9,7 +9,7 @@ use kymo_ledger::Ledger;
 
 use super::{
     ClaimGuard, Identity, Ids,
-    repeats::{Candidate, Comparison, Original, Repeats, body_is},
+    repeats::{Candidate, Comparison, Original, Repeats, says},
     stored::StoredLines,
 };
 use crate::ring::Ring;
@@ -46,16 +46,16 @@ impl RoundIds {
         let Some(key) = batch.id_key(last) else {
             return Met::New;
         };
-        let body = batch.body(last);
-        let identity = Identity::of(key, body);
+        let content = batch.content(last);
+        let identity = Identity::of(key, content);
         let position = u32::try_from(last).expect("a round is far below 4 GiB");
         let Ok(known) = ids.claim(identity, &self.guard.0, position) else {
             return Met::Unsure;
         };
         if let Some(original) = known.likely {
             let same = match original {
-                Original::Here(other) => Some(batch.body(other as usize) == body),
-                Original::Stored(seq) => ring.with_line(seq, |line| body_is(line, body)),
+                Original::Here(other) => Some(batch.content(other as usize) == content),
+                Original::Stored(seq) => ring.with_line(seq, |line| says(line, content)),
             };
             return match same {
                 Some(true) => Met::Repeat(original),

@@ -16,7 +16,10 @@ use crate::{ring::Ring, samples::seq};
 
 /// The event with this id whose content is `content`.
 fn event(id: u64, content: &str) -> Identity {
-    Identity::of(IdKey(id), content.as_bytes())
+    Identity {
+        key: IdKey(id),
+        content: xxhash_rust::xxh3::xxh3_64_with_seed(content.as_bytes(), id),
+    }
 }
 
 fn claim(ids: &Ids, identity: Identity, claim: &Arc<Claim>, position: u32) -> Known {
@@ -85,7 +88,7 @@ fn who_waits_for_a_round_that_takes_its_claim_back_goes_on() {
     batch.push(&new);
     let mut round = RoundIds::default();
     assert!(matches!(round.meet(&ids, &ring, &batch, || true), Met::New));
-    let identity = Identity::of(batch.id_key(0).expect("it has one"), batch.body(0));
+    let identity = Identity::of(batch.id_key(0).expect("it has one"), batch.content(0));
     let other = ids
         .claim(identity, &Arc::default(), 0)
         .expect_err("the round has it");

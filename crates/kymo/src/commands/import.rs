@@ -42,6 +42,7 @@ from the file's name and their place in it, so that importing a file again store
 A file that many programs appended to may be damaged: records that share a line, one that was cut
 short, objects printed over many lines, zeros and byte-order marks. Each costs at most itself: what
 cannot be read or stored is listed with its line, the reason and its beginning; the rest is stored.
+A record that says nowhere what it is is kept as `unrecognised`.
 Of another ledger Kymo's own events (kymo.*) are refused. Exit code 4: some were refused.";
 
 /// Bytes of a record that are read at all; larger ones are refused without being held.
@@ -66,7 +67,7 @@ pub(crate) struct Args {
     /// Name the file is known by, for ids made from it [default: its full path]
     #[arg(long = "as", value_name = "NAME")]
     known_as: Option<String>,
-    /// Source of events that name none
+    /// Source of events that name none [default: the file's name]
     #[arg(long, value_name = "NAME")]
     source: Option<String>,
     /// Print the summary as JSON
@@ -150,7 +151,9 @@ impl Args {
                 _ => "-".to_owned(),
             });
         let dialect: Option<&'static dyn Dialect> = dialects::by_name(&self.dialect);
-        Reading::new(&known_as, dialect, self.source.clone())
+        let name = || Some(self.file.file_name()?.to_string_lossy().into_owned());
+        let source = self.source.clone().or_else(|| name().filter(|name| name != "-"));
+        Reading::new(&known_as, dialect, source)
     }
 
     fn import(&self, mut input: Box<dyn BufRead>, work: &mut Work<'_>) -> Result<(), Failure> {
@@ -221,7 +224,7 @@ impl Work<'_> {
                 self.bytes += taken.text.len() + 1;
                 self.batch.push((record.line, taken));
             }
-            Err(refusal) => self.refused(record.line, refusal.code, &refusal.message, &record.excerpt),
+            Err((refusal, excerpt)) => self.refused(record.line, refusal.code, &refusal.message, &excerpt),
         }
         Ok(())
     }
@@ -242,7 +245,7 @@ impl Work<'_> {
             for (index, (line, taken)) in batch.iter().enumerate() {
                 match rejected.get(&index) {
                     Some(why) => {
-                        let excerpt = reading::excerpt(taken.text.as_bytes());
+                        let excerpt = kymo_connect::excerpt(taken.text.as_bytes());
                         self.refused(*line, &why.code, &why.message, &excerpt);
                     }
                     None => self.summary.took(taken),

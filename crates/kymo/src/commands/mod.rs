@@ -5,6 +5,7 @@ pub(crate) mod completions;
 pub(crate) mod config;
 pub(crate) mod emit;
 pub(crate) mod export;
+pub(crate) mod follow;
 pub(crate) mod head;
 pub(crate) mod import;
 pub(crate) mod query;

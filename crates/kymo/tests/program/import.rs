@@ -95,12 +95,12 @@ fn refused_lines_are_named_by_number_and_reason_and_the_others_are_stored() {
     text.push_str(lines(3..=3).trim_end());
     home.write("mixed.jsonl", text);
     let ran = home.kymo(&["import", "mixed.jsonl"]).code(4);
-    assert!(ran.stdout.contains("stored 3, refused 7"), "{}", ran.stdout);
+    let said_all = ran.stdout.contains("stored 4, unrecognised 1, refused 6");
+    assert!(said_all, "{}", ran.stdout);
     for (line, code) in [
         (4, "invalid_json"),
         (6, "not_an_event"),
         (7, "not_an_event"),
-        (8, "type_missing"),
         (9, "reserved_type"),
         (10, "duplicate_key"),
         (11, "name_too_long"),
@@ -112,6 +112,11 @@ fn refused_lines_are_named_by_number_and_reason_and_the_others_are_stored() {
         );
     }
     assert_eq!(numbers(&server.events("type:old")), [1, 2, 3]);
+    let kept = &server.events("type:unrecognised")[0];
+    assert_eq!(
+        (&kept["data"], &kept["source"]),
+        (&serde_json::json!({"data": 1}), &"mixed.jsonl".into())
+    );
 }
 
 #[test]
@@ -145,10 +150,13 @@ fn standard_input_and_an_array_are_read_too() {
     let server = home.serve();
     home.kymo_with_input(&["import", "-"], lines(1..=2).as_bytes())
         .good();
-    home.write("array.json", "[\n {\"type\":\"old\",\"data\":{\"n\":3}},\n {\"no\":1},\n {\"type\":\"old\",\n\"data\":{\"n\":4}}\n]\n");
+    home.write(
+        "array.json",
+        "[\n {\"type\":\"old\",\"data\":{\"n\":3}},\n [1],\n {\"type\":\"old\",\n\"data\":{\"n\":4}}\n]\n",
+    );
     let ran = home.kymo(&["import", "array.json"]).code(4);
     assert!(
-        said(&ran.stderr, "array.json", 3).is_some_and(|said| said.contains("[type_missing] {\"no\":1}")),
+        said(&ran.stderr, "array.json", 3).is_some_and(|said| said.contains("[not_an_event] [1]")),
         "{}",
         ran.stderr
     );

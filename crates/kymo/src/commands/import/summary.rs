@@ -2,7 +2,7 @@
 use std::collections::BTreeMap;
 
 use indicatif::HumanCount;
-use kymo_event::Micros;
+use kymo_event::{Micros, dialects::UNRECOGNISED};
 
 use super::reading::Taken;
 use crate::printer::{DIM, Printer};
@@ -24,6 +24,8 @@ pub(super) struct Summary {
     /// Records that are none, or could not be stored.
     refused: u64,
     refused_by_reason: BTreeMap<String, u64>,
+    /// Among the events, those that say nowhere what they are.
+    unrecognised: u64,
     types: BTreeMap<String, u64>,
     /// Events of still other types.
     other_types: u64,
@@ -40,6 +42,7 @@ pub(super) struct Summary {
 impl Summary {
     /// Notes an event that is stored now, or was.
     pub(super) fn took(&mut self, taken: &Taken) {
+        self.unrecognised += u64::from(taken.kind == UNRECOGNISED);
         if let Some(count) = self.types.get_mut(&taken.kind) {
             *count += 1;
         } else if self.types.len() < TYPES_MAX {
@@ -96,6 +99,9 @@ impl Summary {
         let mut parts = vec![format!("stored {}", HumanCount(self.stored))];
         if self.known > 0 {
             parts.push(format!("known already {}", HumanCount(self.known)));
+        }
+        if self.unrecognised > 0 {
+            parts.push(format!("unrecognised {}", HumanCount(self.unrecognised)));
         }
         if self.refused > 0 {
             parts.push(format!("refused {}", HumanCount(self.refused)));

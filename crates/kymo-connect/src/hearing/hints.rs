@@ -20,7 +20,7 @@ const PATHS_MAX: usize = 1 << 16;
 
 /// How sure it is that a file's content was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Evidence {
+pub(crate) enum Evidence {
     /// Something about it changed.
     Touched,
     /// Its stamp differs from what was known.
@@ -31,24 +31,24 @@ pub(super) enum Evidence {
 
 /// What was heard of one path.
 #[derive(Clone, Debug)]
-pub(super) struct Touch {
-    pub(super) first: Instant,
-    pub(super) last: Instant,
-    pub(super) evidence: Evidence,
+pub(crate) struct Touch {
+    pub(crate) first: Instant,
+    pub(crate) last: Instant,
+    pub(crate) evidence: Evidence,
     /// Written to and not yet closed; `None` when neither was heard.
-    pub(super) open: Option<bool>,
+    pub(crate) open: Option<bool>,
     /// Its going was heard, or its coming after that; `None` when neither was.
-    pub(super) gone: Option<bool>,
+    pub(crate) gone: Option<bool>,
     /// A directory may have come to be here.
-    pub(super) directory: bool,
+    pub(crate) directory: bool,
     /// Not to be decided before, unless something more is heard.
-    pub(super) hold: Option<Instant>,
+    pub(crate) hold: Option<Instant>,
     /// What was here was put aside under an editor's name: something will come in its place.
-    pub(super) aside: bool,
+    pub(crate) aside: bool,
 }
 
 impl Touch {
-    pub(super) fn new(now: Instant, evidence: Evidence) -> Self {
+    pub(crate) fn new(now: Instant, evidence: Evidence) -> Self {
         Self {
             first: now,
             last: now,
@@ -61,7 +61,7 @@ impl Touch {
         }
     }
 
-    pub(super) fn merge(&mut self, later: Self) {
+    pub(crate) fn merge(&mut self, later: Self) {
         self.first = self.first.min(later.first);
         self.last = self.last.max(later.last);
         self.evidence = self.evidence.max(later.evidence);
@@ -75,20 +75,20 @@ impl Touch {
 
 /// Something that was here is now there.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Link {
-    pub(super) from: PathBuf,
-    pub(super) to: PathBuf,
+pub(crate) struct Link {
+    pub(crate) from: PathBuf,
+    pub(crate) to: PathBuf,
 }
 
 /// Hints since the last time.
 #[derive(Default, Debug)]
-pub(super) struct Hints {
-    pub(super) touches: HashMap<PathBuf, Touch>,
-    pub(super) links: Vec<Link>,
+pub(crate) struct Hints {
+    pub(crate) touches: HashMap<PathBuf, Touch>,
+    pub(crate) links: Vec<Link>,
     /// Hints were lost: look at everything.
-    pub(super) overflowed: bool,
+    pub(crate) overflowed: bool,
     /// In the watcher's words.
-    pub(super) problems: Vec<String>,
+    pub(crate) problems: Vec<String>,
 }
 
 impl Hints {
@@ -96,7 +96,7 @@ impl Hints {
         self.touches.is_empty() && !self.overflowed && self.problems.is_empty()
     }
 
-    pub(super) fn touch(&mut self, path: PathBuf, touch: Touch) {
+    pub(crate) fn touch(&mut self, path: PathBuf, touch: Touch) {
         match self.touches.get_mut(&path) {
             Some(known) => known.merge(touch),
             None => _ = self.touches.insert(path, touch),
@@ -106,7 +106,7 @@ impl Hints {
 
 /// Where the watcher's thread puts hints and the folder's thread waits for them.
 #[derive(Default)]
-pub(super) struct HintBox {
+pub(crate) struct HintBox {
     state: Mutex<State>,
     bell: Condvar,
 }
@@ -129,13 +129,13 @@ impl HintBox {
     }
 
     /// Ends the waiting, now and from now on.
-    pub(super) fn stop(&self) {
+    pub(crate) fn stop(&self) {
         self.lock().stopped = true;
         self.bell.notify_all();
     }
 
     /// Waits for hints until a moment (`None`: without end); whether to go on.
-    pub(super) fn wait(&self, until: Option<Instant>) -> (Hints, bool) {
+    pub(crate) fn wait(&self, until: Option<Instant>) -> (Hints, bool) {
         let mut state = self.lock();
         while state.hints.is_empty() && !state.stopped {
             let left = until.map_or(Duration::from_secs(3_600), |until| {
@@ -176,7 +176,7 @@ impl HintBox {
 }
 
 /// The handler given to the watcher.
-pub(super) struct Handler(pub(super) Arc<HintBox>);
+pub(crate) struct Handler(pub(crate) Arc<HintBox>);
 
 impl notify::EventHandler for Handler {
     fn handle_event(&mut self, event: notify::Result<notify::Event>) {

@@ -12,16 +12,13 @@ use std::{
 
 use notify::{Config, ErrorKind, RecommendedWatcher, RecursiveMode, Watcher};
 
-use super::{
-    WatchError,
-    hints::{Handler, HintBox},
-};
+use super::hints::{Handler, HintBox};
 
 const PER_DIRECTORY: bool = !cfg!(any(windows, target_os = "macos"));
 
 /// Why a directory is not listened to.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Deaf {
+pub(crate) enum Deaf {
     /// The system gives no more watches.
     System,
     /// The settings allow no more.
@@ -33,7 +30,7 @@ pub(super) enum Deaf {
 }
 
 /// The registrations of one folder.
-pub(super) struct Ears {
+pub(crate) struct Ears {
     watcher: RecommendedWatcher,
     listening: BTreeSet<PathBuf>,
     /// How many of them are not git's own.
@@ -45,11 +42,10 @@ pub(super) struct Ears {
 }
 
 impl Ears {
-    /// Nothing is listened to yet; at most `max` directories will be (0: no bound of our own).
-    pub(super) fn new(hints: Arc<HintBox>, max: usize) -> Result<Self, WatchError> {
+    /// Nothing is listened to yet; at most `max` directories will be (0: no bound of our own). The error says what to do.
+    pub(crate) fn new(hints: Arc<HintBox>, max: usize) -> Result<Self, String> {
         let config = Config::default().with_follow_symlinks(false);
-        let watcher = RecommendedWatcher::new(Handler(hints), config)
-            .map_err(|error| WatchError::Watcher(explain(&error)))?;
+        let watcher = RecommendedWatcher::new(Handler(hints), config).map_err(|error| explain(&error))?;
         Ok(Self {
             watcher,
             listening: BTreeSet::new(),
@@ -61,7 +57,7 @@ impl Ears {
     }
 
     /// Listens to a directory (again: registrations follow what is at the path now); whether it does.
-    pub(super) fn listen(&mut self, directory: &Path) -> bool {
+    pub(crate) fn listen(&mut self, directory: &Path) -> bool {
         let covered = !PER_DIRECTORY && self.listening.iter().any(|known| directory.starts_with(known));
         let result = if covered { Ok(()) } else { self.register(directory) };
         match result {
@@ -101,7 +97,7 @@ impl Ears {
     }
 
     /// A directory and what is below went away; the system's registrations went with it.
-    pub(super) fn forget(&mut self, directory: &Path) {
+    pub(crate) fn forget(&mut self, directory: &Path) {
         for known in self.listening_below(directory) {
             self.remove(&known);
         }
@@ -120,7 +116,7 @@ impl Ears {
     }
 
     /// A directory and what is below is still there and of no interest any more.
-    pub(super) fn unlisten(&mut self, directory: &Path) {
+    pub(crate) fn unlisten(&mut self, directory: &Path) {
         if PER_DIRECTORY {
             for known in self.listening_below(directory) {
                 self.watcher.unwatch(&known).ok(); // not registered is as good
@@ -130,13 +126,13 @@ impl Ears {
     }
 
     /// Directories not listened to, to be tried again: perhaps the limit was raised.
-    pub(super) fn take_deaf(&mut self) -> BTreeSet<PathBuf> {
+    pub(crate) fn take_deaf(&mut self) -> BTreeSet<PathBuf> {
         self.full = false;
         self.deaf.keys().cloned().collect()
     }
 
     /// A directory that could not even be read.
-    pub(super) fn cannot(&mut self, directory: &Path, error: &io::Error) {
+    pub(crate) fn cannot(&mut self, directory: &Path, error: &io::Error) {
         let reason = match error.kind() {
             io::ErrorKind::NotFound => return,
             io::ErrorKind::PermissionDenied => Deaf::Denied,
@@ -145,8 +141,13 @@ impl Ears {
         self.deaf.insert(directory.to_owned(), reason);
     }
 
+    /// Every directory that is listened to.
+    pub(crate) fn heard(&self) -> impl Iterator<Item = &PathBuf> {
+        self.listening.iter()
+    }
+
     /// Directories listened to, those that git keeps for itself left out: they are no part of what people watch.
-    pub(super) const fn listening(&self) -> usize {
+    pub(crate) const fn listening(&self) -> usize {
         self.peoples
     }
 
@@ -162,12 +163,12 @@ impl Ears {
         }
     }
 
-    pub(super) fn deaf(&self) -> &BTreeMap<PathBuf, Deaf> {
+    pub(crate) fn deaf(&self) -> &BTreeMap<PathBuf, Deaf> {
         &self.deaf
     }
 
     /// What is wrong and what to do, in a sentence or two; `None` when every directory is listened to.
-    pub(super) fn problem(&self) -> Option<String> {
+    pub(crate) fn problem(&self) -> Option<String> {
         let count = |reason: &Deaf| self.deaf.values().filter(|one| *one == reason).count();
         let all = self.deaf.len() + self.listening();
         let (system, settings, denied) = (count(&Deaf::System), count(&Deaf::Settings), count(&Deaf::Denied));

@@ -1,0 +1,394 @@
+//! One file that is followed: how far it was read, and what is to be made of what stands there now.
+
+use std::{
+    fs::File,
+    io,
+    path::{Path, PathBuf},
+    time::{Instant, SystemTime},
+};
+
+use kymo_event::{
+    Event, Limits,
+    salvage::{Found, Salvage},
+};
+
+use super::{
+    TailSettings,
+    cursor::{Identity, Kept, identity},
+    generation::{Begun, Generation, fingerprint},
+    proof::{Proof, read_at},
+};
+use crate::{FileRecords, excerpt, stamp::Stamp};
+
+/// A record beyond this is refused without being held.
+const RECORD_BYTES_MAX: usize = 32 << 20;
+/// Bytes read at once.
+const CHUNK_BYTES: usize = if cfg!(test) { 64 } else { 256 << 10 };
+/// What is kept of the room for what is no record yet.
+const ROOM_BYTES_KEPT: usize = 4 << 10;
+
+/// A place in a file behind which nothing was handed out yet.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub(super) struct Mark {
+    /// The content that was read, or at byte 0 what was there before; `None` where nothing ever was.
+    pub(super) generation: Option<Generation>,
+    pub(super) byte: u64,
+    pub(super) line: u64,
+    /// Of the content before `byte`.
+    pub(super) proof: Proof,
+    /// Records that begin before this byte are the past.
+    pub(super) past: u64,
+}
+
+impl Mark {
+    /// The beginning of a file that had this content before.
+    pub(super) fn beginning(generation: Option<Generation>, past: u64) -> Self {
+        Self {
+            generation,
+            byte: 0,
+            line: 1,
+            proof: Proof::default(),
+            past,
+        }
+    }
+}
+
+/// A file and how far it was read.
+pub(super) struct Following {
+    /// Where it was seen last.
+    pub(super) path: PathBuf,
+    pub(super) identity: Option<Identity>,
+    /// As it was seen last.
+    pub(super) size: u64,
+    pub(super) modified: Option<SystemTime>,
+    /// Everything before it is durable.
+    pub(super) durable: Mark,
+    /// It may be another content by now, although its length says nothing of it.
+    pub(super) suspicious: bool,
+    /// No path of the settings leads to it any more; since when, or since when it grew last.
+    pub(super) leaving: Option<Instant>,
+    /// Nobody can open it any more: what is open of it is all there is.
+    pub(super) is_deleted: bool,
+    /// Nothing more will come.
+    pub(super) is_over: bool,
+    /// It was found to be empty after it was not.
+    pub(super) emptied: Option<Instant>,
+    /// Bytes of the content before this one that were seen and could not be read, unless it goes on as it was.
+    pub(super) missed: Option<(u64, u64)>,
+    /// How often it was begun again. What was read before belongs to another content.
+    pub(super) epoch: u32,
+    generation: Option<Generation>,
+    past: u64,
+    salvage: Salvage,
+    /// Of what was read.
+    read: Proof,
+}
+
+/// What was read of a file at once.
+pub(super) struct Piece {
+    pub(super) events: Vec<Event<'static>>,
+    /// Where each event stands: line and byte.
+    pub(super) places: Vec<(u64, u64)>,
+    pub(super) refused: Vec<RefusedRecord>,
+    pub(super) bytes: u64,
+    /// How far it was read with it.
+    pub(super) mark: Mark,
+    /// Its content is known by a generation that was not written down yet.
+    pub(super) is_new: bool,
+    /// Bytes that are gone for good.
+    pub(super) lost: Option<(u64, u64)>,
+}
+
+/// What is no event, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct RefusedRecord {
+    pub(super) line: u64,
+    pub(super) byte: u64,
+    pub(super) code: String,
+    pub(super) message: String,
+    /// How it begins.
+    pub(super) text: String,
+}
+
+/// What is at a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum At {
+    /// This file, with what was read of it.
+    Same,
+    /// A file of the same number with other content.
+    Changed,
+    /// Another file, or none.
+    Other,
+}
+
+/// What came of reading.
+pub(super) enum Read {
+    /// There is nothing more for now.
+    Nothing,
+    /// It is another content than the one that was read: it was begun again.
+    Again,
+    Piece(Box<Piece>),
+}
+
+impl Following {
+    /// Goes on behind a mark.
+    pub(super) fn new(kept: Kept) -> Self {
+        let durable = kept.mark;
+        Self {
+            path: kept.path,
+            identity: kept.identity,
+            size: kept.size,
+            modified: None,
+            suspicious: durable.byte > 0,
+            leaving: None,
+            is_deleted: false,
+            is_over: false,
+            emptied: None,
+            missed: None,
+            epoch: 0,
+            generation: (durable.byte > 0).then(|| durable.generation.clone()).flatten(),
+            past: durable.past,
+            salvage: salvage(durable.byte, durable.line),
+            read: durable.proof,
+            durable,
+        }
+    }
+
+    /// Whether it is what is at this path. Numbers of removed files are given again within the same moment, so what was
+    /// read must stand there too for it to be certain.
+    pub(super) fn is_at(&self, path: &Path) -> At {
+        let number = |stamp: Option<Stamp>| stamp.as_ref().and_then(identity);
+        let stamp = std::fs::metadata(path).ok().as_ref().and_then(Stamp::of);
+        if self.identity.is_none() || number(stamp) != self.identity {
+            return At::Other;
+        }
+        match File::open(path).and_then(|file| self.read.holds(&file, self.end())) {
+            Ok(true) => At::Same,
+            Ok(false) => At::Changed,
+            Err(_) => At::Other,
+        }
+    }
+
+    /// Whose content it has, as far as that is known.
+    pub(super) fn generation(&self) -> Option<&Generation> {
+        self.generation.as_ref().or(self.durable.generation.as_ref())
+    }
+
+    /// It may go on as this content: its first record decides.
+    pub(super) fn inherit(&mut self, generation: Option<Generation>) {
+        if self.generation.is_none() && generation.is_some() {
+            self.durable.generation = generation;
+        }
+    }
+
+    /// Behind what was read.
+    pub(super) fn end(&self) -> u64 {
+        self.salvage.end()
+    }
+
+    /// Whether there is something to be read, or looked at again.
+    pub(super) fn is_behind(&self) -> bool {
+        self.is_over || self.suspicious || self.size != self.end()
+    }
+
+    /// Reads it from its beginning. If it begins with the record it began with, it goes on as the same content, and
+    /// what stands where it stood is what it was; else, and where it was `ended`, a new one begins.
+    pub(super) fn begin_again(&mut self, ended: bool) {
+        let before = self.generation.take().or_else(|| self.durable.generation.take());
+        self.durable = Mark::beginning(before.filter(|_| !ended), 0);
+        self.past = 0;
+        self.salvage = salvage(0, 1);
+        self.read = Proof::default();
+        self.epoch += 1;
+        self.suspicious = false;
+    }
+
+    /// Goes back to what is durable.
+    pub(super) fn rewind(&mut self) {
+        let durable = &self.durable;
+        self.generation = (durable.byte > 0).then(|| durable.generation.clone()).flatten();
+        self.salvage = salvage(durable.byte, durable.line);
+        self.read = durable.proof;
+        self.epoch += 1;
+        self.is_over = false;
+    }
+
+    /// What is to be thought of a new length or date.
+    pub(super) fn see(&mut self, stamp: &Stamp, now: Instant) {
+        if stamp.size < self.end() {
+            if self.size > self.end() {
+                self.missed = Some((self.end(), self.size));
+            }
+            self.begin_again(false);
+        } else {
+            self.suspicious |= self.end() > 0 && stamp.modified != self.modified;
+        }
+        if stamp.size > self.size && self.leaving.is_some() {
+            self.leaving = Some(now);
+        }
+        (self.size, self.modified) = (stamp.size, stamp.modified);
+        let is_empty = stamp.size == 0 && self.durable.generation.is_some();
+        self.emptied = is_empty.then(|| self.emptied.unwrap_or(now));
+    }
+
+    /// Bytes that were seen and not read.
+    pub(super) fn unread(&self) -> u64 {
+        self.size.saturating_sub(self.end())
+    }
+
+    /// Reads the next piece. An error leaves everything as it was.
+    pub(super) fn read(&mut self, file: &File, source: &Source<'_>, begun: &mut Begun) -> io::Result<Read> {
+        let end = self.end();
+        let unread = usize::try_from(self.unread()).unwrap_or(CHUNK_BYTES);
+        let mut chunk = vec![0; unread.clamp(1, CHUNK_BYTES)];
+        let count = read_at(file, &mut chunk, end)?;
+        // After the reading, so that what was read goes with what stands before it.
+        if !self.read.holds(file, end)? {
+            self.begin_again(false);
+            return Ok(Read::Again);
+        }
+        self.suspicious = false;
+        self.size = self.size.max(end + count as u64);
+        if count == 0 {
+            self.size = end;
+            return Ok(Read::Nothing);
+        }
+        self.salvage.room().extend_from_slice(&chunk[..count]);
+        let mut piece = self.take(false, source, begun);
+        piece.bytes = count as u64;
+        self.read = Proof::take(file, self.end());
+        piece.mark.proof = Proof::take(file, piece.mark.byte);
+        Ok(Read::Piece(Box::new(piece)))
+    }
+
+    /// Nothing will come any more: what is not whole now is refused.
+    pub(super) fn finish(&mut self, source: &Source<'_>, begun: &mut Begun) -> Piece {
+        self.take(true, source, begun)
+    }
+
+    fn take(&mut self, is_end: bool, source: &Source<'_>, begun: &mut Begun) -> Piece {
+        let mut taking = Taking {
+            before: self.durable.generation.as_ref(),
+            generation: self.generation.take(),
+            path: &self.path,
+            past: self.past,
+            source,
+            begun,
+            records: None,
+            missed: &mut self.missed,
+            piece: Piece {
+                events: vec![],
+                places: vec![],
+                refused: vec![],
+                bytes: 0,
+                mark: Mark::beginning(None, 0),
+                is_new: false,
+                lost: None,
+            },
+        };
+        self.salvage.take(is_end, &mut |found| taking.found(found));
+        let Taking {
+            generation,
+            mut piece,
+            ..
+        } = taking;
+        self.generation = generation;
+        let room = self.salvage.room();
+        if room.capacity() > ROOM_BYTES_KEPT + 2 * room.len() {
+            room.shrink_to(ROOM_BYTES_KEPT.min(2 * room.len()));
+        }
+        let (byte, line) = self.salvage.position();
+        piece.mark = match &self.generation {
+            // Whose content it is is not known yet: whoever goes on here must see its first record.
+            None => Mark::beginning(self.durable.generation.clone(), self.past),
+            Some(generation) => Mark {
+                generation: Some(generation.clone()),
+                byte,
+                line,
+                proof: Proof::default(),
+                past: self.past,
+            },
+        };
+        piece
+    }
+}
+
+fn salvage(byte: u64, line: u64) -> Salvage {
+    let limits = Limits {
+        event_bytes_max: RECORD_BYTES_MAX,
+        ..Limits::default()
+    };
+    Salvage::new(byte, line, limits)
+}
+
+/// What is the same for all files of a source.
+pub(super) struct Source<'a> {
+    /// As the settings name it.
+    pub(super) name: &'a str,
+    pub(super) settings: &'a TailSettings,
+}
+
+impl Source<'_> {
+    fn records(&self, generation: &Generation) -> FileRecords {
+        let Generation { name, first, number } = generation;
+        let known_as = format!("{}\0{name}\0{first:016x}\0{number}", self.name);
+        let source = self.settings.source.clone().unwrap_or_else(|| name.clone());
+        let dialect = self.settings.dialect.map(|name| name.dialect());
+        FileRecords::new("tail", known_as.as_bytes(), dialect, Some(source))
+    }
+}
+
+/// Makes events of what is found.
+struct Taking<'a> {
+    before: Option<&'a Generation>,
+    generation: Option<Generation>,
+    path: &'a Path,
+    past: u64,
+    source: &'a Source<'a>,
+    begun: &'a mut Begun,
+    records: Option<FileRecords>,
+    missed: &'a mut Option<(u64, u64)>,
+    piece: Piece,
+}
+
+impl Taking<'_> {
+    fn found(&mut self, found: Found<'_>) {
+        if self.generation.is_none() {
+            self.generation = Some(self.known_or_new(&found));
+        }
+        let generation = self.generation.as_ref().expect("it was given above");
+        let records = self
+            .records
+            .get_or_insert_with(|| self.source.records(generation));
+        match found.record.and_then(|record| records.read(record, found.at)) {
+            Ok(mut event) => {
+                event.backfill |= found.at < self.past;
+                self.piece.events.push(event.into_owned());
+                self.piece.places.push((found.line, found.at));
+            }
+            Err(refusal) => self.piece.refused.push(RefusedRecord {
+                line: found.line,
+                byte: found.at,
+                code: refusal.code.to_owned(),
+                message: refusal.message,
+                text: excerpt(found.bytes),
+            }),
+        }
+    }
+
+    /// Whose content this is, by its first record.
+    fn known_or_new(&mut self, found: &Found<'_>) -> Generation {
+        let first = fingerprint(found.at, found.bytes);
+        match self.before {
+            Some(before) if before.first == first => {
+                *self.missed = None;
+                before.clone()
+            }
+            _ => {
+                self.piece.lost = self.missed.take();
+                self.piece.is_new = true;
+                self.begun.begin(self.path, first)
+            }
+        }
+    }
+}

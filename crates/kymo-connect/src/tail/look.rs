@@ -1,0 +1,283 @@
+//! What became of the files: grown, cut, renamed, replaced, gone, new.
+
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    fs::{self, File},
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use kymo_event::Micros;
+
+use super::{
+    cursor::{Identity, Kept, identity},
+    following::{At, Following, Mark},
+    generation::{Generation, name_of},
+    patterns::Patterns,
+    roster::{Lost, Roster},
+};
+use crate::{clock::micros, stamp::Stamp};
+
+/// A file that nothing leads to any more is followed until it did not grow for so long: whoever writes to it may not
+/// have heard that it was rotated away.
+pub(super) const LEAVES_AFTER: Duration = Duration::from_secs(300);
+/// A file that stays empty for so long has ended what was in it.
+pub(super) const ENDS_AFTER: Duration = Duration::from_secs(1);
+/// What was not written to for so long before everything was looked at last had been there then, elsewhere.
+const OLDER_BY: Micros = Micros(2_000_000);
+
+/// A file that nobody knows.
+struct New {
+    path: PathBuf,
+    stamp: Stamp,
+    /// What it may be a part of.
+    was: Option<Generation>,
+}
+
+impl Roster {
+    /// Looks at everything. `wall`: what the clock says.
+    pub(super) fn look(&mut self, now: Instant, wall: Micros) {
+        self.is_stale = false;
+        self.problems.clear();
+        let present = self.patterns.find();
+        self.directories = present.directories;
+        let mut seen = HashSet::new();
+        let mut rest = Vec::new();
+        for (path, stamp) in present.files {
+            match self.by_path.get(&path).copied() {
+                Some(number) if self.files[&number].identity == identity(&stamp) => {
+                    seen.insert(number);
+                    self.see(number, &stamp, now);
+                }
+                _ => rest.push((path, stamp)),
+            }
+        }
+        let rest = self.recognise_moved(rest, &mut seen, now);
+        let missing: Vec<u64> = self
+            .files
+            .keys()
+            .filter(|number| !seen.contains(*number))
+            .copied()
+            .collect();
+        let replaced = self.begin_new(rest, &missing);
+        for number in missing {
+            self.miss(number, replaced.get(&number).copied(), now);
+        }
+        self.handles.close_some(&self.files);
+        self.looked = Some(wall.0);
+    }
+
+    /// Looks at the file of a path of which something was heard. Whether everything must be looked at instead.
+    pub(super) fn glance(&mut self, path: &Path, now: Instant) -> bool {
+        let Some(number) = self.by_path.get(path).copied() else {
+            return self.patterns.mean(path);
+        };
+        let stamp = fs::metadata(path).ok().as_ref().and_then(Stamp::of);
+        match stamp {
+            Some(stamp) if identity(&stamp) == self.files[&number].identity => {
+                if let Some(file) = self.files.get_mut(&number) {
+                    // Its length and date may be what they were, and its content another one.
+                    file.suspicious |= file.end() > 0;
+                }
+                self.see(number, &stamp, now);
+                self.handles.close_some(&self.files);
+                false
+            }
+            _ => true,
+        }
+    }
+
+    fn see(&mut self, number: u64, stamp: &Stamp, now: Instant) {
+        let file = self.files.get_mut(&number).expect("whoever asks has it");
+        let epoch = file.epoch;
+        file.see(stamp, now);
+        if file.emptied.is_some_and(|since| now >= since + ENDS_AFTER) {
+            let missed = file.missed.take();
+            self.lost.extend(missed.map(|(from, to)| Lost {
+                file: file.path.clone(),
+                from,
+                to,
+            }));
+            file.begin_again(true);
+            file.emptied = None;
+        }
+        self.has_new |= file.epoch != epoch;
+        if file.is_behind() {
+            self.behind.insert(number);
+        }
+    }
+
+    /// Files that are there under another name; gives back what is none of these.
+    fn recognise_moved(
+        &mut self,
+        rest: Vec<(PathBuf, Stamp)>,
+        seen: &mut HashSet<u64>,
+        now: Instant,
+    ) -> Vec<New> {
+        let known: HashMap<Identity, u64> = self
+            .files
+            .iter()
+            .filter_map(|(number, file)| Some((file.identity?, *number)))
+            .collect();
+        let mut new = Vec::new();
+        for (path, stamp) in rest {
+            match identity(&stamp)
+                .and_then(|identity| known.get(&identity))
+                .copied()
+            {
+                None => new.push(New {
+                    path,
+                    stamp,
+                    was: None,
+                }),
+                // Another one was there: that number may have been given again.
+                Some(number) if self.by_path.contains_key(&path) && !self.is_moved(number, &path) => {
+                    let file = &self.files[&number];
+                    let was = (file.end() == 0).then(|| file.generation().cloned()).flatten();
+                    if file.end() == 0 && !seen.contains(&number) {
+                        // Nothing was read of it, so that this is all there is to know of it.
+                        self.remove(number);
+                    }
+                    new.push(New { path, stamp, was });
+                }
+                Some(number) if seen.insert(number) => {
+                    self.move_to(number, path);
+                    let file = self.files.get_mut(&number).expect("it is known");
+                    (file.leaving, file.is_deleted) = (None, false);
+                    self.see(number, &stamp, now);
+                }
+                // A second name of the same file.
+                Some(_) => {}
+            }
+        }
+        new
+    }
+
+    fn is_moved(&self, number: u64, to: &Path) -> bool {
+        let file = &self.files[&number];
+        file.end() > 0 && file.is_at(to) == At::Same
+    }
+
+    fn move_to(&mut self, number: u64, path: PathBuf) {
+        self.has_new = true;
+        let file = self.files.get_mut(&number).expect("whoever asks has it");
+        let before = std::mem::replace(&mut file.path, path.clone());
+        if self.by_path.get(&before) == Some(&number) {
+            self.by_path.remove(&before);
+        }
+        self.by_path.insert(path, number);
+    }
+
+    /// Begins files that nobody knows. One that was put in the place of another may be that one, written anew; then it
+    /// goes on as it. Says which may have been replaced so, by which.
+    fn begin_new(&mut self, new: Vec<New>, missing: &[u64]) -> HashMap<u64, u64> {
+        let stood: BTreeMap<PathBuf, u64> = missing
+            .iter()
+            .filter(|number| self.files[number].leaving.is_none())
+            .map(|number| (self.files[number].path.clone(), *number))
+            .collect();
+        let mut replaced = HashMap::new();
+        for New { path, stamp, was } in new {
+            let stood = stood.get(&path).copied();
+            let before = stood.filter(|number| self.may_replace(&path, *number));
+            let was = was.or_else(|| self.files[&before?].generation().cloned());
+            let mark = match was {
+                Some(was) => Mark::beginning(Some(was), 0),
+                None => Mark::beginning(None, if self.is_past(&stamp) { stamp.size } else { 0 }),
+            };
+            let number = self.add(Kept {
+                path,
+                identity: identity(&stamp),
+                size: stamp.size,
+                mark,
+            });
+            self.has_new = true;
+            replaced.extend(before.map(|before| (before, number)));
+            let waits = stood.map(|stood| (number, (stood, before.is_some())));
+            self.waiting.extend(waits);
+            let file = self.files.get_mut(&number).expect("it was added");
+            file.modified = stamp.modified;
+            if file.is_behind() {
+                self.behind.insert(number);
+            }
+        }
+        replaced
+    }
+
+    /// Whether the file that is at the path now may be the one that stood there, written anew beside it: they begin alike,
+    /// or the other is gone, so that it was not put aside. The first record decides.
+    fn may_replace(&self, path: &Path, before: u64) -> bool {
+        let before = &self.files[&before];
+        let begins =
+            File::open(path).is_ok_and(|file| before.durable.proof.begins(&file, before.durable.byte));
+        let is_gone = || whereabouts(before, &self.patterns).is_none();
+        begins || is_gone()
+    }
+
+    /// Whether a file that nobody knows was there before this source looked at everything last.
+    fn is_past(&self, stamp: &Stamp) -> bool {
+        let Some(looked) = self.looked else { return true };
+        let modified = stamp.modified.map(micros);
+        modified.is_some_and(|modified| modified.0 + OLDER_BY.0 < looked)
+    }
+
+    /// No path of the settings leads to this file any more.
+    fn miss(&mut self, number: u64, replaced_by: Option<u64>, now: Instant) {
+        let file = self.files.get_mut(&number).expect("whoever asks has it");
+        if self.by_path.get(&file.path) == Some(&number) {
+            self.by_path.remove(&file.path);
+        }
+        if !file.is_deleted {
+            match whereabouts(file, &self.patterns) {
+                Some(path) => file.path = path,
+                None => file.is_deleted = true,
+            }
+        }
+        let stamp = if file.is_deleted {
+            self.handles.stamp(number)
+        } else {
+            fs::metadata(&file.path).ok().as_ref().and_then(Stamp::of)
+        };
+        let Some(stamp) = stamp else {
+            let unread = (file.end(), file.size);
+            let missed = (file.unread() > 0 && !file.is_over).then_some(unread);
+            file.is_over = true;
+            let lost = missed.map(|(from, to)| Lost {
+                file: file.path.clone(),
+                from,
+                to,
+            });
+            self.behind.insert(number);
+            match replaced_by.and_then(|new| self.files.get_mut(&new)) {
+                // What stands there now may have it too.
+                Some(new) => new.missed = missed,
+                None => self.lost.extend(lost),
+            }
+            return;
+        };
+        let since = *file.leaving.get_or_insert(now);
+        self.see(number, &stamp, now);
+        let file = self.files.get_mut(&number).expect("it is still there");
+        if file.unread() == 0 && now >= file.leaving.unwrap_or(since) + LEAVES_AFTER {
+            file.is_over = true;
+            self.behind.insert(number);
+        }
+    }
+}
+
+/// Where this file is now, if it is still in its directory. One of which nothing was read, or that was put aside under
+/// its name with other content, is told by its number, and so only where no other is meant.
+fn whereabouts(file: &Following, patterns: &Patterns) -> Option<PathBuf> {
+    let is_named = |path: &Path| name_of(path) == name_of(&file.path);
+    let is_it = |path: &PathBuf| match file.is_at(path) {
+        At::Other => false,
+        At::Same if file.end() > 0 => true,
+        At::Same => !patterns.mean(path),
+        At::Changed => is_named(path) && !patterns.mean(path),
+    };
+    if is_it(&file.path) {
+        return Some(file.path.clone());
+    }
+    let directory = fs::read_dir(file.path.parent()?).ok()?;
+    directory.flatten().map(|entry| entry.path()).find(is_it)
+}
