@@ -5,7 +5,7 @@ use std::{fs::File, io};
 use xxhash_rust::xxh3::xxh3_64;
 
 /// So much of the beginning, and of what stands right before a byte, is looked at.
-const SPAN_BYTES: u64 = 1 << 10;
+const SPAN_BYTES: usize = 1 << 10;
 
 /// Tells the content before a byte from any other by its beginning and by its end.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -20,13 +20,12 @@ impl Proof {
         if at == 0 {
             return Ok(Self::default());
         }
-        let span = at.min(SPAN_BYTES);
+        let span = span_before(at);
         Ok(Self {
             head: hash(file, 0, span)?,
-            seam: if at == span {
-                0
-            } else {
-                hash(file, at - span, span)?
+            seam: match at - span as u64 {
+                0 => 0,
+                from => hash(file, from, span)?,
             },
         })
     }
@@ -47,13 +46,17 @@ impl Proof {
 
     /// Whether this file begins like the content that was before this byte of another one.
     pub(super) fn begins(&self, file: &File, at: u64) -> bool {
-        at > 0 && hash(file, 0, at.min(SPAN_BYTES)).is_ok_and(|head| head == self.head)
+        at > 0 && hash(file, 0, span_before(at)).is_ok_and(|head| head == self.head)
     }
 }
 
-fn hash(file: &File, at: u64, len: u64) -> io::Result<u64> {
-    let mut bytes = [0; SPAN_BYTES as usize];
-    let bytes = &mut bytes[..len as usize];
+fn span_before(at: u64) -> usize {
+    usize::try_from(at).map_or(SPAN_BYTES, |at| at.min(SPAN_BYTES))
+}
+
+fn hash(file: &File, at: u64, len: usize) -> io::Result<u64> {
+    let mut bytes = [0; SPAN_BYTES];
+    let bytes = &mut bytes[..len];
     let mut filled = 0;
     while filled < bytes.len() {
         match read_at(file, &mut bytes[filled..], at + filled as u64)? {
@@ -95,7 +98,7 @@ mod tests {
         for at in [1, 7, 1_024, 5_000, text.len() as u64] {
             assert!(holds(&(text.clone() + "more"), at));
             assert!(!holds(&text.replacen('0', "x", 1), at));
-            assert!(!holds(&text[..at as usize - 1], at));
+            assert!(!holds(&text[..usize::try_from(at).unwrap() - 1], at));
         }
         assert!(!holds(&text.replace("1200", "12x0"), 5_200));
         assert!(holds("anything", 0));

@@ -109,7 +109,7 @@ mod tests {
         RefusedRecord {
             line,
             byte: line * 8,
-            code: if line % 2 == 0 {
+            code: if line.is_multiple_of(2) {
                 "invalid_json"
             } else {
                 "not_an_event"

@@ -145,7 +145,7 @@ async fn what_the_other_side_does_not_take_now_is_handed_on_again_and_what_it_re
 async fn every_record_of_the_sample_ledgers_comes_once() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/fixtures/resonance");
     let Ok(entries) = fs::read_dir(&folder) else {
-        println!("skipped: {} is not here", folder.display());
+        eprintln!("skipped: {} is not here", folder.display());
         return;
     };
     let files: Vec<_> = entries

@@ -285,10 +285,14 @@ fn a_large_array_is_read_in_parts_and_each_refusal_still_has_its_line() {
     let mut text = String::from("[\n");
     for n in 1..=count {
         // Two of them are no events, far apart.
-        let kind = if n == 3 || n == count - 1 { "kind" } else { "type" };
+        let twice = if n == 3 || n == count - 1 {
+            "\"type\":\"old\","
+        } else {
+            ""
+        };
         let comma = if n == count { "" } else { "," };
         text.push_str(&format!(
-            "{{\"{kind}\":\"old\",\"id\":\"{n}\",\"data\":\"{}\"}}{comma}\n",
+            "{{{twice}\"type\":\"old\",\"id\":\"{n}\",\"data\":\"{}\"}}{comma}\n",
             "x".repeat(280)
         ));
     }

@@ -13,6 +13,7 @@ mod disk_full;
 mod docs;
 mod emit;
 mod export;
+mod follow;
 mod hostile;
 mod import;
 mod protocol_suites;
