@@ -88,10 +88,13 @@ impl Snapshots {
         self.disk.create_dir(&self.folder)?;
         let saved = disk::replace(&*self.disk, &self.path(seq), &content);
         let mut seqs = self.seqs()?;
-        if saved.is_err() {
-            // Where there is no room, old ones make some: what needs them can be folded again.
-            seqs.pop();
-            return seqs.iter().try_for_each(|old| self.remove(*old)).and(saved);
+        if let Err(error) = saved {
+            // Retention, which would make room, waits for this one: the older half gives way to it.
+            if error.kind() == io::ErrorKind::StorageFull {
+                let older = seqs.iter().take(seqs.len() / 2);
+                older.copied().try_for_each(|old| self.remove(old))?;
+            }
+            return Err(error);
         }
         while let Some(index) = (seqs.len() > KEPT_MAX).then(|| expendable(&seqs)) {
             self.remove(seqs.remove(index))?;
