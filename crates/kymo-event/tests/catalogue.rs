@@ -401,6 +401,7 @@ const PAIRS: &[(&str, &[&str])] = &[
     ("cycle.start", &["cycle.end"]),
     ("daemon.start", &["daemon.stop"]),
     ("e2e.task.start", &["e2e.task.completed", "e2e.task.failed"]),
+    ("kymo.bridge.connected", &["kymo.bridge.stopped"]),
     ("kymo.client.connected", &["kymo.client.disconnected"]),
     ("kymo.started", &["kymo.stopping"]),
     ("llm.started", &["llm.completed", "llm.failed"]),
