@@ -7,7 +7,10 @@ use std::{collections::BTreeMap, path::Path, sync::Arc};
 use kymo_hub::Hub;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::{Cursors, HubOutlet, Tail, TailPlan, TailSettings};
+use crate::{
+    Cursors, HubOutlet, Tail, TailPlan, TailSettings,
+    nats::{NatsSink, NatsSource, run_nats_sink, run_nats_source},
+};
 
 /// The bridges that shall run, by name.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -48,15 +51,19 @@ pub fn without_userinfo(text: &str) -> String {
 /// A source and what it follows.
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
+#[expect(clippy::large_enum_variant, reason = "there are a handful, read once")]
 pub enum SourceSettings {
     /// Files of JSON lines.
     Tail(TailSettings),
+    /// NATS subjects, or a JetStream stream.
+    Nats(NatsSource),
 }
 
 impl SourceSettings {
     fn problem(&self) -> Option<String> {
         match self {
             Self::Tail(settings) => settings.problem(),
+            Self::Nats(settings) => settings.problem(),
         }
     }
 }
@@ -64,11 +71,16 @@ impl SourceSettings {
 /// A sink and where it gives.
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
-pub enum SinkSettings {}
+pub enum SinkSettings {
+    /// NATS subjects, or a JetStream stream.
+    Nats(NatsSink),
+}
 
 impl SinkSettings {
     fn problem(&self) -> Option<String> {
-        match *self {}
+        match self {
+            Self::Nats(settings) => settings.problem(),
+        }
     }
 }
 
@@ -80,7 +92,6 @@ pub struct Bridges {
 impl Bridges {
     /// Starts all of them; each connects in its own time.
     #[must_use]
-    #[expect(clippy::never_loop, reason = "kinds are added as variants")]
     pub fn start(settings: &BridgesSettings, hub: &Hub, data: &Path, end: &CancellationToken) -> Self {
         let tasks = TaskTracker::new();
         let cursors = Cursors::new(data);
@@ -96,9 +107,19 @@ impl Bridges {
                         }
                     });
                 }
+                SourceSettings::Nats(settings) => {
+                    let (name, settings) = (name.clone(), settings.clone());
+                    let (hub, cursors, end) = (hub.clone(), cursors.clone(), end.clone());
+                    tasks.spawn(run_nats_source(name, settings, hub, cursors, end));
+                }
             }
         }
-        settings.sinks.values().for_each(|sink| match *sink {});
+        for (name, sink) in settings.sinks.clone() {
+            let (hub, cursors, end) = (hub.clone(), cursors.clone(), end.clone());
+            match sink {
+                SinkSettings::Nats(settings) => tasks.spawn(run_nats_sink(name, settings, hub, cursors, end)),
+            };
+        }
         tasks.close();
         Self { tasks }
     }

@@ -86,7 +86,10 @@ impl Follower {
             }
             Delivery::Failed { code, message } => bridge.fault(BridgeFault::new(code, message)),
             Delivery::Closing { .. } => self.closing = true,
-            Delivery::CaughtUp { .. } | Delivery::FellBehind { .. } => {}
+            // Whoever is told where it is here is not told again.
+            Delivery::CaughtUp { cursor } | Delivery::FellBehind { cursor, .. } => {
+                self.looked = cursor.map_or(self.looked, Seq::next).max(self.looked);
+            }
         }
     }
 

@@ -129,9 +129,11 @@ impl<S: Sink> Run<S> {
     async fn work(&mut self) -> Over {
         loop {
             self.fill();
-            self.show();
             if self.follower.batch().is_empty() {
                 self.passed();
+            }
+            self.show();
+            if self.follower.batch().is_empty() {
                 if let Some(over) = self.idle().await {
                     return over;
                 }

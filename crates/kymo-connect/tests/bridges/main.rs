@@ -1,4 +1,6 @@
 //! Bridges against the real hub, and against the real servers of other systems.
 
+mod broker;
+mod nats;
 mod rig;
 mod sinks;

@@ -222,3 +222,152 @@ fn leaves_of(prefix: &str, table: &Table, leaves: &mut Vec<String>) {
 fn wrong(message: String) -> Failure {
     Failure::new(Kind::Settings, message).code("invalid_parameter")
 }
+
+#[cfg(test)]
+mod tests {
+    use kymo_connect::{NatsSink, NatsSource, SinkSettings, SourceSettings, TailSettings};
+
+    use super::*;
+
+    fn load(text: &str, sets: &[&str]) -> Result<crate::settings::Loaded, Failure> {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("kymo.toml");
+        std::fs::write(&path, text).expect("written");
+        let args = crate::settings::SettingsArgs {
+            config: Some(path),
+            set: sets.iter().map(|set| (*set).to_owned()).collect(),
+        };
+        crate::settings::Loaded::load(&args, folder.path(), &[])
+    }
+
+    fn nats(source: &SourceSettings) -> &NatsSource {
+        match source {
+            SourceSettings::Nats(settings) => settings,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn refused(text: &str) -> String {
+        let failure = load(text, &[]).expect_err("it is wrong");
+        assert_eq!(failure.code.as_deref(), Some("invalid_parameter"), "{text}");
+        format!("{} ({})", failure.message, failure.hint.unwrap_or_default())
+    }
+
+    #[test]
+    fn tables_are_named_by_users_and_have_the_settings_of_their_kind() {
+        let text = "[sources.a]\nkind = \"nats\"\nsubjects = [\"x\"]\n[sources.b-2]\nkind = \"nats\"\n[sinks.a]\nkind = \"nats\"\n";
+        let loaded = load(
+            text,
+            &[
+                "sources.a.stream=S",
+                "sources.c.kind=nats",
+                "sources.c.subjects=y.>",
+            ],
+        )
+        .expect("good");
+        let a = nats(&loaded.settings.sources["a"]);
+        assert_eq!(
+            (&*a.subjects, a.stream.as_deref()),
+            (&["x".to_owned()][..], Some("S"))
+        );
+        let b = nats(&loaded.settings.sources["b-2"]);
+        assert_eq!(*b, NatsSource::default());
+        let c = nats(&loaded.settings.sources["c"]);
+        assert_eq!(c.subjects, ["y.>"], "text is a list where one is wanted");
+        assert_eq!(loaded.settings.sinks.len(), 1);
+        assert!(matches!(
+            loaded.origin("sources.a.subjects"),
+            Origin::File { line: 3, .. }
+        ));
+        let named: Vec<_> = loaded
+            .named()
+            .map(|(table, names)| (table.to_owned(), names.join(" ")))
+            .collect();
+        assert_eq!(
+            named[1],
+            ("sources.a".to_owned(), "kind stream subjects".to_owned())
+        );
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_table_is_said_with_its_place_and_the_nearest_word() {
+        for (text, said) in [
+            ("[sources.a]\n", "[sources.a] has no `kind`"),
+            ("[sources.a]\nkind = \"nast\"\n", "did you mean \"nats\"?"),
+            (
+                "[sources.a]\nkind = \"nats\"\nsubject = \"x\"\n",
+                "did you mean `sources.a.subjects`?",
+            ),
+            (
+                "[sources.a]\nkind = \"nats\"\nwaiting_max = \"x\"\n",
+                "kymo.toml:3",
+            ),
+            (
+                "[sources.a]\nkind = \"nats\"\nsubjects = [\"a..b\"]\n",
+                "is no subject",
+            ),
+            (
+                "[sources.a]\nkind = \"nats\"\nsubjects = [\"a.>\", \"a.b\"]\n",
+                "would come twice",
+            ),
+            (
+                "[sources.a]\nkind = \"nats\"\ndialect = \"x\"\n",
+                "there is no dialect",
+            ),
+            ("[sources.a]\nkind = \"nats\"\nuser = \"x\"\n", "go together"),
+            ("[sinks.a]\nkind = \"nats\"\nsubject = \"a.{typ}\"\n", "{type}"),
+            (
+                "[sinks.a]\nkind = \"nats\"\nfilter = \"(\"\n",
+                "`filter` cannot be read",
+            ),
+            (
+                "[sinks.\"a b\"]\nkind = \"nats\"\n",
+                "cannot be the name of a table",
+            ),
+            ("sources = 7\n", "begin a table with [sources.NAME]"),
+            ("[sources]\na = 7\n", "begin a table with [sources.a]"),
+        ] {
+            let message = refused(text);
+            assert!(message.contains(said), "{text}: {message}");
+        }
+    }
+
+    #[test]
+    fn every_setting_of_every_kind_is_in_the_embedded_file_explained_and_with_its_default() {
+        let source = serde_json::to_value(SourceSettings::Nats(NatsSource::default())).expect("JSON");
+        let sink = serde_json::to_value(SinkSettings::Nats(NatsSink::default())).expect("JSON");
+        let tail = serde_json::to_value(SourceSettings::Tail(TailSettings::default())).expect("JSON");
+        let all = [("sources", tail), ("sources", source), ("sinks", sink)];
+        assert_eq!(EXAMPLES.len(), all.len());
+        for (section, settings) in all {
+            let kind = settings["kind"].as_str().expect("a kind");
+            let of_kind = |example: &&Example| example.section == section && example.kind == kind;
+            let example = EXAMPLES.iter().find(of_kind).expect("an example");
+            let mut known: Vec<_> = example.names().collect();
+            let mut there: Vec<_> = settings
+                .as_object()
+                .expect("an object")
+                .keys()
+                .map(|key| &**key)
+                .collect();
+            known.sort_unstable();
+            there.sort_unstable();
+            // Some leave out what is not set.
+            assert!(there.iter().all(|key| known.contains(key)), "{known:?} {there:?}");
+            assert!(kind != "nats" || known == there, "{known:?} {there:?}");
+            for setting in &example.settings {
+                assert!(setting.about.ends_with('.'), "{} is not explained", setting.key);
+                let default = &settings[example.name_of(setting)];
+                // What has no default of its own has an example.
+                if !default.is_null() && !default.as_array().is_some_and(Vec::is_empty) {
+                    assert_eq!(
+                        default.to_string().replace(',', ", "),
+                        setting.value,
+                        "{}",
+                        setting.key
+                    );
+                }
+            }
+        }
+    }
+}

@@ -5,6 +5,9 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+#[path = "../../../kymo-connect/tests/bridges/broker.rs"]
+mod broker;
+
 mod agents;
 mod bench;
 mod clock;
@@ -16,6 +19,7 @@ mod export;
 mod follow;
 mod hostile;
 mod import;
+mod nats;
 mod protocol_suites;
 mod query;
 mod replay;

@@ -1,0 +1,259 @@
+//! A connection to a NATS server that says when it is gone. Nothing is reconnected behind our back: what was lost
+//! meanwhile must be known.
+
+use std::{fmt::Display, path::Path, sync::Arc, sync::atomic::Ordering::Relaxed, time::Duration};
+
+use async_nats::{
+    Client, ConnectError, ConnectErrorKind, ConnectOptions, Event, HeaderMap, ServerAddr, ServerError,
+    Statistics,
+};
+use futures_util::StreamExt;
+use kymo_hub::BridgeFault;
+use tokio::{sync::watch, time::timeout};
+
+use super::{ANSWER, settings::NatsServer};
+
+/// A server that says nothing to two of these is gone.
+const PING_EVERY: Duration = Duration::from_secs(3);
+
+/// An open connection. Dropped, it is closed.
+pub(super) struct Connection {
+    pub(super) client: Client,
+    pub(super) broker: String,
+    seen: watch::Receiver<Seen>,
+    statistics: Arc<Statistics>,
+}
+
+/// What the client said of it.
+#[derive(Clone, Debug, Default)]
+struct Seen {
+    lost: bool,
+    /// Messages that found no room.
+    dropped: u64,
+    /// The newest complaint of the server.
+    complaint: Option<String>,
+}
+
+impl Connection {
+    pub(super) async fn open(server: &NatsServer, waiting_max: usize) -> Result<Self, BridgeFault> {
+        let broker = server.broker();
+        let addresses = server
+            .addresses()
+            .map_err(|problem| BridgeFault::new("invalid_url", problem))?;
+        let (sender, seen) = watch::channel(Seen::default());
+        let sender = Arc::new(sender);
+        let options = options(server, addresses.first()).await?;
+        let options = options
+            .name("kymo")
+            .connection_timeout(ANSWER)
+            .ping_interval(PING_EVERY)
+            .max_reconnects(Some(1))
+            .ignore_discovered_servers()
+            .subscription_capacity(waiting_max.max(1))
+            .event_callback(move |event| {
+                sender.send_modify(|seen| seen.hear(event));
+                std::future::ready(())
+            });
+        let client = options
+            .connect(addresses)
+            .await
+            .map_err(|error| refused(&broker, &error))?;
+        Ok(Self {
+            statistics: client.statistics(),
+            client,
+            broker,
+            seen,
+        })
+    }
+
+    /// Waits until it is no good any more. Cancel-safe.
+    pub(super) async fn lost(&self) -> BridgeFault {
+        let mut seen = self.seen.clone();
+        let why = seen
+            .wait_for(|seen| seen.lost)
+            .await
+            .ok()
+            .and_then(|seen| seen.complaint.clone());
+        let why = why.map_or(String::new(), |why| format!(": {why}"));
+        BridgeFault::new(
+            "unreachable",
+            format!("the connection to {} was lost{why}", self.broker),
+        )
+    }
+
+    /// What the server complained of, for a connection that is still there: usually a permission.
+    pub(super) fn complaint(&self) -> Option<BridgeFault> {
+        let seen = self.seen.borrow();
+        let complaint = seen.complaint.as_ref().filter(|_| !seen.lost)?;
+        let message = format!(
+            "{} says: {complaint}; give this user the permission, or use another",
+            self.broker
+        );
+        Some(BridgeFault::new("not_allowed", message))
+    }
+
+    /// Waits for a complaint. Cancel-safe.
+    pub(super) async fn complained(&self) -> BridgeFault {
+        let mut seen = self.seen.clone();
+        let _ = seen.wait_for(|seen| seen.complaint.is_some()).await;
+        match self.complaint() {
+            Some(fault) => fault,
+            None => self.lost().await,
+        }
+    }
+
+    /// Messages that found no room since the connection was opened.
+    pub(super) fn dropped(&self) -> u64 {
+        self.seen.borrow().dropped
+    }
+
+    /// A number that grows whenever anything was heard of the server.
+    pub(super) fn heard(&self) -> u64 {
+        self.statistics.in_bytes.load(Relaxed)
+    }
+
+    /// Waits until the server has done everything it was told before.
+    pub(super) async fn settle(&self) -> Result<(), BridgeFault> {
+        let inbox = self.client.new_inbox();
+        let failed = |error: &dyn Display| {
+            BridgeFault::new("unreachable", format!("{} does not answer: {error}", self.broker))
+        };
+        let mut echo = self
+            .client
+            .subscribe(inbox.clone())
+            .await
+            .map_err(|error| failed(&error))?;
+        let published = self
+            .client
+            .publish_with_headers(inbox, HeaderMap::new(), "".into())
+            .await;
+        published.map_err(|error| failed(&error))?;
+        tokio::select! {
+            biased;
+            fault = self.complained() => Err(fault),
+            echoed = timeout(ANSWER, echo.next()) => match echoed {
+                Ok(Some(_)) => Ok(()),
+                Ok(None) => Err(failed(&"the connection was lost")),
+                Err(_) => Err(BridgeFault::new("timeout", format!("{} does not answer", self.broker))),
+            },
+        }
+    }
+}
+
+impl Seen {
+    fn hear(&mut self, event: Event) {
+        match event {
+            Event::Disconnected | Event::Closed => self.lost = true,
+            Event::SlowConsumer(_) | Event::ServerError(ServerError::SlowConsumer(_)) => self.dropped += 1,
+            Event::ServerError(error) => self.complaint = Some(error.to_string()),
+            Event::ClientError(error) => self.complaint = Some(error.to_string()),
+            Event::Connected | Event::LameDuckMode | Event::Draining => {}
+        }
+    }
+}
+
+async fn options(server: &NatsServer, address: Option<&ServerAddr>) -> Result<ConnectOptions, BridgeFault> {
+    let mut options = ConnectOptions::new();
+    // In an address a user without a password is a token.
+    options = match address.map(|address| (address.username(), address.password())) {
+        Some((Some(user), Some(password))) => options.user_and_password(unescaped(user), unescaped(password)),
+        Some((Some(token), None)) => options.token(unescaped(token)),
+        _ => options,
+    };
+    if let (Some(user), Some(file)) = (&server.user, &server.password_file) {
+        options = options.user_and_password(user.clone(), secret(file).await?);
+    }
+    if let Some(file) = &server.token_file {
+        options = options.token(secret(file).await?);
+    }
+    if let Some(file) = &server.nkey_file {
+        options = options.nkey(secret(file).await?);
+    }
+    if let Some(file) = &server.credentials_file {
+        let credentials = secret(file).await?;
+        options = options
+            .credentials(&credentials)
+            .map_err(|error| unreadable(file, &error))?;
+    }
+    if let Some(file) = &server.tls_ca {
+        options = options.add_root_certificates(file.clone()).require_tls(true);
+    }
+    if let (Some(cert), Some(key)) = (&server.tls_cert, &server.tls_key) {
+        options = options
+            .add_client_certificate(cert.clone(), key.clone())
+            .require_tls(true);
+    }
+    Ok(options)
+}
+
+/// The text that `%40` and the like stand for.
+fn unescaped(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&first, more)) = rest.split_first() {
+        let code = more.get(..2).filter(|_| first == b'%');
+        let code = code.and_then(|code| u8::from_str_radix(std::str::from_utf8(code).ok()?, 16).ok());
+        bytes.push(code.unwrap_or(first));
+        rest = if code.is_some() { &more[2..] } else { more };
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// Read anew for each connection, so that a changed secret holds without a restart.
+async fn secret(file: &Path) -> Result<String, BridgeFault> {
+    let text = tokio::fs::read_to_string(file)
+        .await
+        .map_err(|error| unreadable(file, &error))?;
+    Ok(text.trim().to_owned())
+}
+
+fn unreadable(file: &Path, error: &std::io::Error) -> BridgeFault {
+    BridgeFault::new(
+        "secret_unreadable",
+        format!("{} cannot be used: {error}", file.display()),
+    )
+}
+
+/// Why there is no connection, in words that say what to do.
+fn refused(broker: &str, error: &ConnectError) -> BridgeFault {
+    let mut causes = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(inner) = cause {
+        let text = inner.to_string();
+        if !causes.contains(&text) {
+            causes = format!("{causes}: {text}");
+        }
+        cause = inner.source();
+    }
+    let is_tls = causes.contains("certificate") || causes.contains("tls") || causes.contains("TLS");
+    let (code, advice) = match error.kind() {
+        ConnectErrorKind::Authentication | ConnectErrorKind::AuthorizationViolation => {
+            ("not_allowed", "look at user, password, token or key")
+        }
+        _ if is_tls => ("tls_failed", "look at the host's name in `url`, and at `tls_ca`"),
+        ConnectErrorKind::Tls => ("tls_failed", "look at the host's name in `url`, and at `tls_ca`"),
+        ConnectErrorKind::TimedOut => ("timeout", "look whether the server hangs"),
+        ConnectErrorKind::ServerParse => ("invalid_url", "write nats://HOST:PORT"),
+        ConnectErrorKind::Dns | ConnectErrorKind::Io | ConnectErrorKind::MaxReconnects => {
+            ("unreachable", "start the server, or mend `url`")
+        }
+    };
+    BridgeFault::new(code, format!("{broker}: {causes}; {advice}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_in_an_address_may_have_any_character() {
+        for (text, meant) in [
+            ("a%40b%3A%2f", "a@b:/"),
+            ("100%", "100%"),
+            ("%zz%4", "%zz%4"),
+            ("é", "é"),
+        ] {
+            assert_eq!(unescaped(text), meant);
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! Follows a JetStream stream through a durable consumer: a message is acknowledged only when our ledger has it on disk,
+//! and until then the stream keeps it. What it gives twice has the same id both times and is stored once.
+
+use std::{sync::Arc, time::Duration};
+
+use async_nats::jetstream::{
+    self, Message,
+    consumer::{AckPolicy, DeliverPolicy, PullConsumer, pull},
+    context::GetStreamErrorKind,
+    stream::Stream,
+};
+use kymo_event::Micros;
+use kymo_hub::{Bridge, BridgeFault, Hub, Lag};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    BATCH_MESSAGES,
+    core::{ended, hand_over},
+    message::Reading,
+    next_batch,
+    server::Connection,
+    settings::NatsSource,
+    subject,
+};
+use crate::{Outlet, clock::now, sink::Begin, source::Follow};
+
+/// A server that misses two of these hangs.
+const HEARTBEAT: Duration = Duration::from_secs(3);
+const EXPIRES: Duration = Duration::from_secs(30);
+/// Messages on the way that are not acknowledged yet.
+const UNACKNOWLEDGED_MAX: i64 = 20_000;
+
+pub(super) struct StreamSource {
+    settings: NatsSource,
+    stream: String,
+    consumer: String,
+    reading: Reading,
+    outlet: Arc<dyn Outlet>,
+    /// The first message whose absence was said.
+    missed: u64,
+}
+
+impl StreamSource {
+    pub(super) fn new(name: &str, settings: NatsSource, hub: &Hub, outlet: Arc<dyn Outlet>) -> Self {
+        Self {
+            reading: Reading::new(&settings, hub),
+            stream: settings.stream.clone().unwrap_or_default(),
+            consumer: settings
+                .consumer
+                .clone()
+                .unwrap_or_else(|| format!("kymo-{name}")),
+            settings,
+            outlet,
+            missed: 0,
+        }
+    }
+
+    async fn consume(&mut self, bridge: &Bridge, end: &CancellationToken) -> Result<(), BridgeFault> {
+        let connection = Connection::open(&self.settings.server, self.settings.waiting_max).await?;
+        let context = jetstream::new(connection.client.clone());
+        let stream = self.find(&context, &connection).await?;
+        let consumer = self.consumer(&stream).await?;
+        self.say_missed(&stream, &consumer, bridge);
+        let born = stream.cached_info().created.unix_timestamp();
+        let messages = consumer
+            .stream()
+            .max_messages_per_batch(BATCH_MESSAGES * 4)
+            .heartbeat(HEARTBEAT)
+            .expires(EXPIRES)
+            .messages();
+        let mut messages = messages.await.map_err(|error| refused(&error))?;
+        bridge.connected();
+        bridge.lag(Lag {
+            events: Some(consumer.cached_info().num_pending),
+            oldest: None,
+        });
+        loop {
+            let bytes_of =
+                |message: &Result<Message, _>| message.as_ref().map_or(0, |message| message.length);
+            let batch = tokio::select! {
+                batch = next_batch(&mut messages, bytes_of) => batch,
+                fault = connection.lost() => return Err(fault),
+                fault = connection.complained() => return Err(fault),
+                () = end.cancelled() => return Ok(()),
+            };
+            let Some(batch) = batch else {
+                return Err(connection.lost().await);
+            };
+            let mut fault = None;
+            let good: Vec<Message> = batch
+                .into_iter()
+                .map_while(|message| message.map_err(|error| fault = Some(refused(&error))).ok())
+                .collect();
+            self.take(&good, born, bridge).await?;
+            if let Some(fault) = fault {
+                return Err(fault);
+            }
+        }
+    }
+
+    async fn find(
+        &self,
+        context: &jetstream::Context,
+        connection: &Connection,
+    ) -> Result<Stream, BridgeFault> {
+        context.get_stream(&self.stream).await.map_err(|error| {
+            let (name, broker) = (&self.stream, &connection.broker);
+            match error.kind() {
+                GetStreamErrorKind::JetStream(error) if error.code() == 404 => {
+                    let message = format!("{broker} has no stream {name}: make it, or mend `stream`");
+                    BridgeFault::new("stream_missing", message)
+                }
+                GetStreamErrorKind::JetStream(_) | GetStreamErrorKind::Request => {
+                    let message =
+                        format!("{broker} does not say what {name} is: {error}; is JetStream on there?");
+                    BridgeFault::new("stream_unavailable", message)
+                }
+                _ => BridgeFault::new(
+                    "stream_missing",
+                    format!("`stream` cannot be \"{name}\": {error}"),
+                ),
+            }
+        })
+    }
+
+    /// The durable consumer, made if it is not there; one that is there is taken as it is.
+    async fn consumer(&self, stream: &Stream) -> Result<PullConsumer, BridgeFault> {
+        let filter = match &*self.settings.subjects {
+            // Before version 2.10 a consumer has one filter at most; several are told apart here.
+            [one] => one.clone(),
+            _ => String::new(),
+        };
+        let config = pull::Config {
+            durable_name: Some(self.consumer.clone()),
+            ack_policy: AckPolicy::Explicit,
+            ack_wait: Duration::from_secs(self.settings.ack_wait_s.max(1)),
+            max_ack_pending: UNACKNOWLEDGED_MAX,
+            filter_subject: filter,
+            deliver_policy: match self.settings.begin {
+                Begin::Start => DeliverPolicy::All,
+                Begin::Now => DeliverPolicy::New,
+            },
+            ..pull::Config::default()
+        };
+        stream
+            .get_or_create_consumer(&self.consumer, config)
+            .await
+            .map_err(|error| {
+                let (consumer, stream) = (&self.consumer, &self.stream);
+                let message =
+                    format!("the consumer {consumer} of the stream {stream} cannot be used: {error}");
+                BridgeFault::new("consumer_refused", message)
+            })
+    }
+
+    /// Says what the stream removed before it was read.
+    fn say_missed(&mut self, stream: &Stream, consumer: &PullConsumer, bridge: &Bridge) {
+        let first = stream.cached_info().state.first_sequence;
+        let read = consumer.cached_info().ack_floor.stream_sequence;
+        if read > 0 && first > read + 1 && self.missed != first {
+            self.missed = first;
+            let first_time = micros(stream.cached_info().state.first_timestamp.unix_timestamp_nanos());
+            bridge.gap(first_time, now(), Some(first - read - 1), "removed_from_stream");
+        }
+    }
+
+    async fn take(&self, batch: &[Message], born: i64, bridge: &Bridge) -> Result<(), BridgeFault> {
+        let wanted = |message: &&Message| {
+            let subjects = &self.settings.subjects;
+            subjects
+                .iter()
+                .any(|pattern| subject::matches(pattern, &message.subject))
+        };
+        let read = batch.iter().filter(wanted).map(|message| {
+            let place = message.info().ok();
+            let place = place.map(|info| format!("{}:{born}:{}", info.stream, info.stream_sequence));
+            self.reading.read(
+                &message.subject,
+                message.headers.as_ref(),
+                &message.payload,
+                place,
+            )
+        });
+        hand_over(read, &*self.outlet, bridge).await?;
+        for message in batch {
+            // Not acknowledged it comes again, and is known then.
+            if let Err(error) = message.ack().await {
+                return Err(BridgeFault::new("unreachable", error.to_string()));
+            }
+        }
+        if let Some(info) = batch.last().and_then(|message| message.info().ok()) {
+            bridge.lag(Lag {
+                events: Some(info.pending),
+                oldest: (info.pending > 0).then(|| micros(info.published.unix_timestamp_nanos())),
+            });
+        }
+        Ok(())
+    }
+}
+
+impl Follow for StreamSource {
+    async fn follow(&mut self, bridge: &Bridge, end: &CancellationToken) -> Result<(), BridgeFault> {
+        tokio::select! {
+            followed = self.consume(bridge, end) => followed,
+            () = ended(end) => Ok(()),
+        }
+    }
+}
+
+fn micros(nanos: i128) -> Micros {
+    Micros(i64::try_from(nanos / 1_000).unwrap_or(0))
+}
+
+fn refused(error: &dyn std::fmt::Display) -> BridgeFault {
+    BridgeFault::new("stream_unavailable", format!("the stream gives nothing: {error}"))
+}
