@@ -179,7 +179,9 @@ impl Roster {
         let mut replaced = HashMap::new();
         for New { path, stamp, was } in new {
             let stood = stood.get(&path).copied();
-            let before = stood.filter(|number| self.may_replace(&path, *number));
+            // What is known of the file itself tells more than what stood there.
+            let is_known = was.is_some();
+            let before = stood.filter(|number| !is_known && self.may_replace(&path, *number));
             let was = was.or_else(|| self.files[&before?].generation().cloned());
             let mark = match was {
                 Some(was) => Mark::beginning(Some(was), 0),
