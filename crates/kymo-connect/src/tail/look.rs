@@ -173,7 +173,7 @@ impl Roster {
     fn begin_new(&mut self, new: Vec<New>, missing: &[u64]) -> HashMap<u64, u64> {
         let stood: BTreeMap<PathBuf, u64> = missing
             .iter()
-            .filter(|number| self.files[number].leaving.is_none())
+            .filter(|number| self.files[number].leaving.is_none() && !self.files[number].is_over)
             .map(|number| (self.files[number].path.clone(), *number))
             .collect();
         let mut replaced = HashMap::new();
