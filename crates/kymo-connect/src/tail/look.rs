@@ -171,11 +171,15 @@ impl Roster {
     /// Begins files that nobody knows. One that was put in the place of another may be that one, written anew; then it
     /// goes on as it. Says which may have been replaced so, by which.
     fn begin_new(&mut self, new: Vec<New>, missing: &[u64]) -> HashMap<u64, u64> {
-        let stood: BTreeMap<PathBuf, u64> = missing
-            .iter()
-            .filter(|number| self.files[number].leaving.is_none() && !self.files[number].is_over)
-            .map(|number| (self.files[number].path.clone(), *number))
-            .collect();
+        let mut stood: BTreeMap<PathBuf, u64> = BTreeMap::new();
+        for number in missing {
+            let file = &self.files[number];
+            let is_candidate = file.leaving.is_none() && !file.is_over;
+            // Where two stood one after the other, the one of which something was read.
+            if is_candidate && (file.generation().is_some() || !stood.contains_key(&file.path)) {
+                stood.insert(file.path.clone(), *number);
+            }
+        }
         let mut replaced = HashMap::new();
         for New { path, stamp, was } in new {
             let stood = stood.get(&path).copied();
