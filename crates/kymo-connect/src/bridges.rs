@@ -10,6 +10,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{
     Cursors, HubOutlet, Tail, TailPlan, TailSettings,
     nats::{NatsSink, NatsSource, run_nats_sink, run_nats_source},
+    run_routes,
 };
 
 /// The bridges that shall run, by name.
@@ -84,7 +85,7 @@ impl SinkSettings {
     }
 }
 
-/// Bridges that run.
+/// Bridges that run, and routes.
 pub struct Bridges {
     tasks: TaskTracker,
 }
@@ -95,6 +96,7 @@ impl Bridges {
     pub fn start(settings: &BridgesSettings, hub: &Hub, data: &Path, end: &CancellationToken) -> Self {
         let tasks = TaskTracker::new();
         let cursors = Cursors::new(data);
+        tasks.spawn(run_routes(hub.clone(), cursors.clone(), end.clone()));
         for (name, source) in &settings.sources {
             match source {
                 SourceSettings::Tail(settings) => {

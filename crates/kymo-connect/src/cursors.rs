@@ -68,6 +68,7 @@ impl Cursors {
         let direction = match direction {
             Direction::Source => "source",
             Direction::Sink => "sink",
+            Direction::Route => "route",
         };
         CursorFile {
             path: self.folder.join(format!("{direction}-{name}.json")).into(),
@@ -113,6 +114,18 @@ impl<T: Serialize + DeserializeOwned> CursorFile<T> {
         file.sync_all()?;
         fs::rename(&fresh, &self.path)?;
         sync_folder(folder)
+    }
+
+    /// Forgets the place; there need be none.
+    ///
+    /// # Errors
+    ///
+    /// The disk said no.
+    pub fn remove(&self) -> io::Result<()> {
+        match fs::remove_file(&self.path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
     }
 
     fn folder(&self) -> &Path {

@@ -6,6 +6,9 @@ use std::borrow::Cow;
 
 use crate::{Event, RawJson, json};
 
+/// Derivations away from an original at most: what is above that goes in circles, and ends.
+pub const HOPS_MAX: u8 = 8;
+
 const KYMO: &str = "kymo";
 const VIA: &str = "via";
 const SUBJECT: &str = "subject";

@@ -8,7 +8,7 @@ use kymo_ledger::{Ledger, ReadError};
 use crate::{
     AgentsError, AgentsPage, AgentsRequest, Bridges, Counters, From, HistoryPage, HistoryRequest,
     HubSettings, Intake, Notices, Principal, SubscribeError, SubscribeRequest, Subscriber, clock::Clock,
-    folds::asking, history, shared::Shared, subscription::Subscription,
+    folds::asking, history, routes::Routes, shared::Shared, subscription::Subscription,
 };
 
 /// The hub. Clones share it.
@@ -122,6 +122,12 @@ impl Hub {
     #[must_use]
     pub fn agents_known(&self, principal: &Principal) -> usize {
         self.shared.folds.look(|agents| agents.count(principal))
+    }
+
+    /// The routes that shall run.
+    #[must_use]
+    pub fn routes(&self) -> &Routes {
+        &self.shared.routes
     }
 
     /// Numbers of this moment.

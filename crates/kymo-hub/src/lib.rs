@@ -26,6 +26,7 @@ mod rates;
 mod readers;
 mod receipt;
 mod ring;
+pub mod routes;
 #[cfg(test)]
 mod samples;
 mod settings;

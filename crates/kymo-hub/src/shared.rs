@@ -22,6 +22,7 @@ use crate::{
     rates::Rates,
     readers::Readers,
     ring::Ring,
+    routes::Routes,
     wake::Wake,
 };
 
@@ -40,6 +41,7 @@ pub(crate) struct Shared {
     pub(crate) readers: Readers,
     pub(crate) catchup: Arc<CatchUp>,
     pub(crate) folds: Arc<Folds>,
+    pub(crate) routes: Routes,
     pub(crate) numbers: Arc<Numbers>,
     pub(crate) notes: Arc<Notes>,
     pub(crate) bridges: Arc<Board>,
@@ -101,6 +103,7 @@ impl Shared {
             readers: Readers::default(),
             catchup,
             folds,
+            routes: Routes::default(),
             numbers: Arc::new(Numbers::new(clock.clone())),
             notes: Arc::default(),
             bridges: Arc::default(),

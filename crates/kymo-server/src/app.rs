@@ -20,6 +20,7 @@ use crate::{
     engineio,
     gate::Gate,
     lane::Lane,
+    rules::RuleStore,
     settings::ServerSettings,
     socketio::SocketIo,
 };
@@ -28,7 +29,7 @@ use crate::{
 pub struct Parts {
     /// Everything it serves.
     pub hub: Hub,
-    /// The data folder: `token`, `tokens.json`, `key`.
+    /// The data folder: `token`, `tokens.json`, `key`, `routes.json`.
     pub data: PathBuf,
     /// Told once `POST /api/v1/stop` was asked for.
     pub stop: CancellationToken,
@@ -45,6 +46,8 @@ pub(crate) struct Application {
     pub(crate) addr: SocketAddr,
     pub(crate) auth: Auth,
     pub(crate) gate: Gate,
+    /// Routes made over the API.
+    pub(crate) rules: RuleStore,
     /// The Socket.IO door, if it is open.
     pub(crate) socketio: Option<Arc<SocketIo>>,
     /// The conductor's door, if it is open.
@@ -65,6 +68,7 @@ impl Application {
     /// Everything but the hub as it is at the start.
     pub(crate) fn new(settings: &ServerSettings, parts: Parts, addr: SocketAddr, auth: Auth) -> Self {
         Self {
+            rules: RuleStore::of(&parts.data),
             parts,
             addr,
             auth,

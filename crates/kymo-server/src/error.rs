@@ -59,7 +59,11 @@ pub(crate) static CODES: &[Code] = &[
         "How things were then is gone with its events; `detail.known_from` is the first seq that can be asked for.",
     ),
     code("request_timeout", 408, "The body did not arrive in time."),
-    code("name_taken", 409, "There is a token of this name already."),
+    code(
+        "name_taken",
+        409,
+        "There is a token of this name already, or a route of it in the settings.",
+    ),
     code(
         "batch_too_large",
         413,
@@ -74,6 +78,11 @@ pub(crate) static CODES: &[Code] = &[
         "invalid_body",
         422,
         "The body of a command is not of the expected form.",
+    ),
+    code(
+        "invalid_route",
+        422,
+        "A route that cannot be run; `detail.key` is the part that is wrong.",
     ),
     code("upgrade_required", 426, "This path speaks WebSocket, version 13."),
     code(

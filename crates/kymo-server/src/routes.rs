@@ -10,8 +10,8 @@ use kymo_hub::Scope;
 
 use crate::{
     agents, app::App, bridges, catalogue, conductor, docs, doors::Which, engineio, error::ApiError, events,
-    health, login, metrics, openapi, page, params::Parameter, params::unknown_name, socketio, status, stream,
-    tokens, ws,
+    health, login, metrics, openapi, page, params::Parameter, params::unknown_name, rules, socketio, status,
+    stream, tokens, ws,
 };
 
 /// A path with a method, and all that is said about it.
@@ -39,6 +39,7 @@ pub(crate) struct Route {
 pub(crate) enum Verb {
     Get,
     Post,
+    Put,
     Delete,
 }
 
@@ -48,6 +49,7 @@ impl Verb {
         match self {
             Self::Get => "GET",
             Self::Post => "POST",
+            Self::Put => "PUT",
             Self::Delete => "DELETE",
         }
     }
@@ -245,6 +247,56 @@ pub(crate) static ROUTES: &[Route] = &[
         gives: &[(200, JSON, "Status")],
         refuses: &[],
         handler: || on(MethodFilter::GET, status::status),
+    },
+    Route {
+        method: Verb::Get,
+        path: "/api/v1/routes",
+        scope: Some(Scope::Read),
+        title: "List routes",
+        about: "Which events are derived from which: of the settings, and made here. Whether they run and how far they are \
+                is told by the list of bridges. Not for tokens bound to some events.",
+        parameters: &[],
+        takes: &[],
+        gives: &[(200, JSON, "Routes")],
+        refuses: &[],
+        handler: || on(MethodFilter::GET, rules::list),
+    },
+    Route {
+        method: Verb::Put,
+        path: "/api/v1/routes/{name}",
+        scope: Some(Scope::Manage),
+        title: "Make or replace a route",
+        about: "When the filter `when` matches an event, then the event `emit` is stored, with `cause` and `hops`. Strings of \
+                `emit` may hold `{{ expressions }}` over the original. Holds at once and after a restart. See docs/routes.md.",
+        parameters: &[],
+        takes: &[(JSON, "NewRoute")],
+        gives: &[(200, JSON, "Route")],
+        refuses: &["invalid_body", "invalid_route", "name_taken"],
+        handler: || on(MethodFilter::PUT, rules::put),
+    },
+    Route {
+        method: Verb::Delete,
+        path: "/api/v1/routes/{name}",
+        scope: Some(Scope::Manage),
+        title: "Remove a route",
+        about: "What it derived stays. Routes of the settings are removed there.",
+        parameters: &[],
+        takes: &[],
+        gives: &[(200, JSON, "Removed")],
+        refuses: &["not_found", "name_taken"],
+        handler: || on(MethodFilter::DELETE, rules::remove),
+    },
+    Route {
+        method: Verb::Post,
+        path: "/api/v1/routes/try",
+        scope: Some(Scope::Manage),
+        title: "Try a route out",
+        about: "Answers what the route would make of the newest event that its filter matches, and stores nothing.",
+        parameters: &[],
+        takes: &[(JSON, "NewRoute")],
+        gives: &[(200, JSON, "TriedRoute")],
+        refuses: &["invalid_body", "invalid_route", "ledger_unreadable", "closing"],
+        handler: || on(MethodFilter::POST, rules::try_out),
     },
     Route {
         method: Verb::Get,

@@ -79,7 +79,7 @@ pub enum StartError {
         /// Where it should have listened.
         addr: SocketAddr,
     },
-    /// Token or key file.
+    /// Token or key file, or one that keeps what was made over the API.
     #[error("{} could not be read or written", path.display())]
     Secret {
         /// Which file.
@@ -116,6 +116,7 @@ impl Server {
         let mut app = Application::new(&settings, parts, addr, auth);
         app.socketio = SocketIo::open(&settings, port_of(Which::SocketIo));
         app.conductor = Conductor::open(&settings, port_of(Which::Conductor));
+        app.rules.load(app.hub())?;
         Ok(Self {
             listener,
             doors,

@@ -3,11 +3,10 @@ use std::{collections::BTreeMap, time::SystemTime};
 
 use axum::{
     Json,
-    body::{Body, Bytes},
+    body::Body,
     extract::{Path, State},
     http::{HeaderMap, Request, StatusCode},
 };
-use http_body_util::{BodyExt, Limited};
 use kymo_event::Micros;
 use kymo_hub::{BoundKey, Scope};
 use serde_json::{Value, json};
@@ -15,11 +14,9 @@ use serde_json::{Value, json};
 use crate::{
     app::App,
     auth::{TokenError, TokenInfo},
+    command::{body, on_disk},
     error::{ApiError, answers},
 };
-
-/// The body of a command.
-const BODY_MAX: usize = 64 << 10;
 
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -81,18 +78,6 @@ pub(crate) async fn revoke(
         "not_found",
         format!("there is no token named {name}"),
     ))
-}
-
-async fn body(request: Request<Body>) -> Result<Bytes, ApiError> {
-    let read = Limited::new(request.into_body(), BODY_MAX).collect().await;
-    let read =
-        read.map_err(|error| ApiError::new("invalid_body", format!("the body could not be read: {error}")))?;
-    Ok(read.to_bytes())
-}
-
-async fn on_disk<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, ApiError> {
-    let done = tokio::task::spawn_blocking(work).await;
-    done.map_err(|error| ApiError::new("internal", error.to_string()))
 }
 
 fn describe(info: &TokenInfo) -> Value {

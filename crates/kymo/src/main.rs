@@ -20,6 +20,7 @@ mod outlet;
 mod printer;
 mod progress;
 mod receipt;
+mod reload;
 mod sending;
 mod settings;
 mod show;

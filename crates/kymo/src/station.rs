@@ -20,7 +20,14 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    address, exit::Exit, failure::Failure, find::ServerFile, moment::now, printer, settings::Settings,
+    address,
+    exit::Exit,
+    failure::Failure,
+    find::ServerFile,
+    moment::now,
+    printer,
+    reload::{self, Source},
+    settings::Settings,
     signals::Signals,
 };
 
@@ -28,6 +35,8 @@ use crate::{
 pub(crate) struct Plan {
     pub(crate) data: PathBuf,
     pub(crate) settings: Settings,
+    /// Where they come from, to be read again.
+    pub(crate) source: Source,
     /// Whether the address was asked for. If not, it may be another one (see [`address`]).
     pub(crate) listen_is_fixed: bool,
     /// Folders to watch.
@@ -101,6 +110,8 @@ async fn serve(plan: &Plan, hub: &Hub, on_ready: impl FnOnce(&Ready)) -> Result<
     let result = async {
         write_server_file(&plan.data, addr)?;
         let spools = start_spools(plan, hub, &sources_end);
+        hub.routes().configure(&plan.settings.routes);
+        let reloading = start_reloading(plan, hub, &sources_end);
         let bridges = Bridges::start(&plan.settings.bridges(), hub, &plan.data, &sources_end);
         let ran = match start_watch(plan, hub, &sources_end, &stop).await {
             Ok(watch) => {
@@ -128,6 +139,7 @@ async fn serve(plan: &Plan, hub: &Hub, on_ready: impl FnOnce(&Ready)) -> Result<
         watching.finished().await;
         let _ = spools.await;
         bridges.finished().await;
+        let _ = reloading.await;
         ran
     }
     .await;
@@ -182,6 +194,11 @@ fn started(addr: SocketAddr, data: &Path) -> Event<'static> {
         data: Some(data.to_string().into()),
         ..Event::new("kymo.started", "kymo")
     }
+}
+
+fn start_reloading(plan: &Plan, hub: &Hub, end: &CancellationToken) -> JoinHandle<()> {
+    let (source, settings) = (plan.source.clone(), plan.settings.clone());
+    tokio::spawn(reload::follow(source, settings, hub.clone(), end.clone()))
 }
 
 fn start_spools(plan: &Plan, hub: &Hub, end: &CancellationToken) -> JoinHandle<()> {

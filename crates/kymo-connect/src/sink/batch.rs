@@ -3,10 +3,12 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use kymo_event::{LedgerId, LineSpans, LineView, Micros, Seq, filter::Key, way};
-use kymo_hub::{Around, Encoder};
-
-use super::HOPS_MAX;
+use kymo_event::{
+    LedgerId, LineSpans, LineView, Micros, Seq,
+    filter::Key,
+    way::{self, HOPS_MAX},
+};
+use kymo_hub::{Around, BridgeAbout, Direction, Encoder};
 
 /// Events to be delivered together.
 #[derive(Debug, Default)]
@@ -114,8 +116,8 @@ impl Batch {
 /// What a sink takes besides its filter.
 #[derive(Clone, Debug)]
 pub(super) struct Wanted {
-    /// Its own name: what is said of itself is not for itself.
-    pub(super) name: String,
+    /// Itself: what is said of itself is not for itself.
+    pub(super) about: BridgeAbout,
     /// The mark of what came from its other side.
     pub(super) origin: Option<String>,
     pub(super) backfill: bool,
@@ -141,7 +143,12 @@ impl Wanted {
         }
         let data = view.data().map(kymo_event::RawJson::trusted);
         let member = |name| data.and_then(|data| data.get(name)?.as_string());
-        member("direction").as_deref() == Some("sink") && member("bridge").as_deref() == Some(&*self.name)
+        let is_of = |direction| member("direction").as_deref() == Some(direction);
+        match self.about.direction {
+            // Two routes that fail would make each other fail.
+            Direction::Route => is_of("route"),
+            _ => is_of("sink") && member("bridge").as_deref() == Some(&*self.about.name),
+        }
     }
 }
 

@@ -22,9 +22,6 @@ use kymo_hub::BridgeFault;
 pub use batch::{Batch, Item};
 pub use run::{SinkPlan, run_sink};
 
-/// Events at most on the way from one to the other: above that they are going in circles.
-pub const HOPS_MAX: u8 = 8;
-
 /// The other side of a sink.
 pub trait Sink: Send + 'static {
     /// Reaches the other side. Called again after it failed, or after a connection was lost.

@@ -53,7 +53,7 @@ pub async fn run_sink<S: Sink>(sink: S, plan: SinkPlan, hub: Hub, cursors: &Curs
     };
     let mut run = Run {
         wanted: Wanted {
-            name: plan.about.name,
+            about: plan.about,
             origin: sink.origin().map(ToOwned::to_owned),
             backfill: plan.selection.backfill,
         },

@@ -35,6 +35,18 @@ pub(super) const TYPES: &[TypeInfo] = &[
         "A reader or emitter has gone",
     ),
     kind(
+        "kymo.settings.reloaded",
+        "kymo",
+        Info,
+        "The settings file changed, and what can change while it runs has",
+    ),
+    kind(
+        "kymo.settings.refused",
+        "kymo",
+        Warn,
+        "The settings file changed and cannot be understood; what was said before holds",
+    ),
+    kind(
         "kymo.segment.sealed",
         "kymo",
         Info,

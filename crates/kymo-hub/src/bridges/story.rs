@@ -18,6 +18,8 @@ pub enum Direction {
     Source,
     /// Out of it.
     Sink,
+    /// Out of it and, as something else, into it again.
+    Route,
 }
 
 /// How a bridge is.

@@ -18,6 +18,7 @@ use crate::{StartError, error::ApiError};
 use codes::Codes;
 use cookie::Cookies;
 pub(crate) use cookie::now_s;
+pub(crate) use secrets::write_private;
 pub use tokens::{TokenError, TokenInfo, TokenStore};
 
 /// Somebody who was let in.

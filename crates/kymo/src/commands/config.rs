@@ -91,6 +91,18 @@ impl Args {
                 printer.line(format!("{text:<44} {GOOD}# {}{GOOD:#}", loaded.origin(&key)));
             }
         }
+        for name in loaded.settings.routes.keys() {
+            let table = format!("routes.{name}");
+            let origin = loaded.origin(&table);
+            printer.line(format!(
+                "\n{BOLD}{:<44}{BOLD:#} {GOOD}# {origin}{GOOD:#}",
+                format!("[{table}]")
+            ));
+            for part in ["when", "emit", "backfill", "enabled"] {
+                let value = loaded.value(&format!("{table}.{part}")).unwrap_or_default();
+                printer.line(format!("{part} = {value}"));
+            }
+        }
         Ok(Exit::Done)
     }
 
@@ -108,7 +120,8 @@ impl Args {
             .iter()
             .filter(|known| *loaded.origin(&known.key) != Origin::Default)
             .count();
-        let changed = of_known + loaded.named().map(|(_, names)| names.len()).sum::<usize>();
+        let of_named = loaded.named().map(|(_, names)| names.len()).sum::<usize>();
+        let changed = of_known + of_named + loaded.settings.routes.len();
         Printer::new().line(format!("{GOOD}good{GOOD:#} {from} ({changed} set)"));
         Ok(Exit::Done)
     }

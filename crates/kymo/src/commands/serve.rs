@@ -6,7 +6,8 @@ use crate::{
     exit::Exit,
     failure::Failure,
     find,
-    settings::{Loaded, Origin, SettingsArgs},
+    reload::Source,
+    settings::{Origin, SettingsArgs},
     station::{self, Ended, Plan},
 };
 
@@ -36,12 +37,18 @@ pub(crate) struct Args {
 impl Args {
     pub(crate) fn run(self) -> Result<Exit, Failure> {
         let data = find::data_folder(self.data.as_deref())?;
-        let loaded = Loaded::load(&self.settings, &data, &listen_flags(self.listen, self.insecure))?;
+        let source = Source {
+            args: self.settings.clone(),
+            flags: listen_flags(self.listen, self.insecure),
+            data: data.clone(),
+        };
+        let loaded = source.load()?;
         let plan = Plan {
             data: data.clone(),
             listen_is_fixed: *loaded.origin("server.listen") != Origin::Default,
             watch: loaded.settings.watch.folders.clone(),
             settings: loaded.settings,
+            source,
         };
         match station::run(plan, |ready| greet(ready, false))? {
             Ended::Served => Ok(Exit::Done),

@@ -13,6 +13,7 @@ use crate::{
     find::{self, Place, State, Where},
     history::LedgerStatus,
     printer::{Printer, note},
+    reload::Source,
     settings::{Loaded, Origin, SettingsArgs},
     station::{self, Ended, Plan, Ready},
     welcome::{self, Welcome},
@@ -82,7 +83,12 @@ impl Args {
             ));
             return join(above, find::held_by(above), &[folder], open);
         }
-        let loaded = Loaded::load(&self.settings, &data, &listen_flags(self.listen, self.insecure))?;
+        let source = Source {
+            args: self.settings.clone(),
+            flags: listen_flags(self.listen, self.insecure),
+            data: data.clone(),
+        };
+        let loaded = source.load()?;
         let plan = Plan {
             data: data.clone(),
             listen_is_fixed: *loaded.origin("server.listen") != Origin::Default,
@@ -92,6 +98,7 @@ impl Args {
                 folders(&folder, &loaded)
             },
             settings: loaded.settings,
+            source,
         };
         let watches = plan.watch.clone();
         let on_ready = |ready: &Ready| {

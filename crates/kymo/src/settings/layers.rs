@@ -11,7 +11,7 @@ use toml::{Table, Value, de::DeTable};
 use super::{
     Settings, SettingsArgs,
     known::{self, KNOWN, nearest},
-    named,
+    named, routes,
 };
 use crate::failure::{Failure, Kind};
 
@@ -85,6 +85,7 @@ impl Loaded {
             layers.text(key, value, Origin::Flag((*flag).to_owned()))?;
         }
         named::judge(&mut layers.values, &layers.origins)?;
+        routes::judge(&layers.values, &layers.origins)?;
         Ok(Self {
             settings: layers.settings(),
             file,
@@ -183,12 +184,12 @@ impl Layers {
             .clone()
             .into_iter()
             .chain([as_text.clone(), as_list])
-            .find(|value| named::is_named(key) || alone(key, value.clone()).is_ok());
+            .find(|value| is_judged_whole(key) || alone(key, value.clone()).is_ok());
         self.set(key, fitting.or(as_toml).unwrap_or(as_text), origin)
     }
 
     fn set(&mut self, key: &str, value: Value, origin: Origin) -> Result<(), Failure> {
-        if named::is_named(key) {
+        if is_judged_whole(key) {
             // Judged once the whole table is known.
             put(&mut self.values, key, value);
             self.origins.insert(key.to_owned(), origin);
@@ -244,6 +245,11 @@ fn unknown_variable(name: &str) -> Failure {
     }
 }
 
+/// Whether a key is in a table that users name, which is judged once all of it is known.
+fn is_judged_whole(key: &str) -> bool {
+    named::is_named(key) || routes::is_route(key)
+}
+
 /// Tries one value with everything else at its default.
 fn alone(key: &str, value: Value) -> Result<Settings, toml::de::Error> {
     let mut table = Table::new();
@@ -286,6 +292,8 @@ fn places_of(prefix: &str, table: &DeTable<'_>, places: &mut Vec<(String, usize)
             prefix => format!("{prefix}.{word}"),
         };
         match value.get_ref().as_table() {
+            // A route is one value: what it says of its data has names of its own.
+            _ if routes::is_whole(&key) => places.push((key, name.span().start)),
             Some(inner) if is_section(&key) || !inner.is_empty() => places_of(&key, inner, places),
             _ => places.push((key, name.span().start)),
         }

@@ -6,6 +6,7 @@
 mod known;
 mod layers;
 mod named;
+mod routes;
 
 use std::{
     collections::BTreeMap,
@@ -13,7 +14,7 @@ use std::{
 };
 
 use kymo_connect::{BridgesSettings, SinkSettings, SourceSettings, WatchSettings};
-use kymo_hub::HubSettings;
+use kymo_hub::{HubSettings, routes::Said};
 use kymo_ledger::LedgerSettings;
 use kymo_server::{DoorsSettings, ServerSettings};
 
@@ -36,6 +37,8 @@ pub(crate) struct Settings {
     pub(crate) sources: BTreeMap<String, SourceSettings>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) sinks: BTreeMap<String, SinkSettings>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) routes: Said,
 }
 
 impl Settings {

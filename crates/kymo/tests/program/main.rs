@@ -23,6 +23,7 @@ mod nats;
 mod protocol_suites;
 mod query;
 mod replay;
+mod routes;
 mod run;
 mod serve;
 mod stress;

@@ -351,6 +351,31 @@ impl Server {
         Some((status, serde_json::from_str(&text).ok()?))
     }
 
+    /// A command with a JSON body, if it is not null: status and answer.
+    pub fn send(&self, method: &str, path: &str, body: &Value) -> (u16, Value) {
+        let request = ureq::http::Request::builder()
+            .method(method)
+            .uri(format!("{}{path}", self.url))
+            .header("authorization", format!("Bearer {}", self.token))
+            .header("content-type", "application/json");
+        let body = if body.is_null() {
+            String::new()
+        } else {
+            body.to_string()
+        };
+        let request = request.body(body).expect("a request");
+        let config = self
+            .agent
+            .configure_request(request)
+            .allow_non_standard_methods(true);
+        let mut answer = self.agent.run(config.build()).expect("an answer");
+        let text = answer.body_mut().read_to_string().expect("text");
+        (
+            answer.status().as_u16(),
+            serde_json::from_str(&text).expect("JSON"),
+        )
+    }
+
     /// GET of a JSON answer.
     pub fn get(&self, path: &str) -> Value {
         let answer = self
