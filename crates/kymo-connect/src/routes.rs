@@ -64,11 +64,19 @@ impl Running {
     /// Ends what is not on the list any more, or says something else now; begins what does not run yet.
     async fn follow(&mut self, list: &RouteList) {
         let runs = |name: &str| list.get(name).filter(|listed| listed.settings.enabled);
-        let is_over = |name: &String, route: &mut Route| {
+        let is_over = |(name, route): &(&String, &Route)| {
             runs(name).is_none_or(|listed| listed.settings != route.settings)
         };
-        let over: Vec<_> = self.routes.extract_if(.., is_over).collect();
-        for (name, route) in over {
+        let over: Vec<_> = self
+            .routes
+            .iter()
+            .filter(is_over)
+            .map(|(name, _)| name.clone())
+            .collect();
+        for name in over {
+            let Some(route) = self.routes.remove(&name) else {
+                continue;
+            };
             route.end().await;
             if runs(&name).is_none() {
                 self.hub.bridges().remove(Direction::Route, &name);
