@@ -13,7 +13,7 @@ use kymo_event::{
 use kymo_hub::{BridgeFault, Hub};
 
 use super::{HOPS_HEADER, ID_HEADER, LEDGER_HEADER, settings::NatsSource};
-use crate::sink::HOPS_MAX;
+use kymo_event::way::HOPS_MAX;
 
 /// How messages of one source are read.
 pub(super) struct Reading {
