@@ -4,7 +4,7 @@
 //! anybody down. What it derives has an id made of the route and the original's seq: after a crash nothing is derived
 //! twice.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use kymo_hub::{
     BridgeAbout, BridgeFault, Direction, Hub,
@@ -34,7 +34,9 @@ pub async fn run_routes(hub: Hub, cursors: Cursors, end: CancellationToken) {
             _ => break,
         }
     }
-    for (_, route) in std::mem::take(&mut running.routes) {
+    let routes = std::mem::take(&mut running.routes);
+    routes.values().for_each(|route| route.end.cancel());
+    for route in routes.into_values() {
         route.end().await;
     }
 }
@@ -173,5 +175,10 @@ impl Sink for Derive {
         }));
         refused.sort_unstable_by_key(|refused| refused.index);
         Ok(refused)
+    }
+
+    /// The hub is no other side that may be gone: a rate limit or a full disk is waited out.
+    fn patience(&self) -> Duration {
+        Duration::from_secs(365 * 24 * 60 * 60)
     }
 }

@@ -18,7 +18,7 @@ use kymo_ledger::{Chunk, Ledger, ReadError, Reader, Snapshots};
 use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
 
-use crate::{HubSettings, catchup::CatchUp, ring::Ring};
+use crate::{HubSettings, catchup::CatchUp, notes::Notes, ring::Ring};
 
 pub(crate) mod agents;
 pub(crate) mod asking;
@@ -53,6 +53,7 @@ pub(crate) struct Folds {
     pub(super) ledger: Ledger,
     ring: Arc<Ring>,
     catchup: Arc<CatchUp>,
+    notes: Arc<Notes>,
     snapshots: Snapshots,
     agents_max: usize,
     /// `None` until the newest snapshot was looked for.
@@ -85,6 +86,7 @@ impl Folds {
         ledger: &Ledger,
         ring: &Arc<Ring>,
         catchup: &Arc<CatchUp>,
+        notes: &Arc<Notes>,
     ) -> Self {
         // Nothing goes before it is known what is folded.
         ledger.keep_from(Seq::FIRST);
@@ -93,6 +95,7 @@ impl Folds {
             ledger: ledger.clone(),
             ring: Arc::clone(ring),
             catchup: Arc::clone(catchup),
+            notes: Arc::clone(notes),
             agents_max: settings.agents_max,
             agents: Mutex::new(None),
             folded: watch::Sender::new(0),
@@ -116,6 +119,7 @@ impl Folds {
         loop {
             if let Err(error) = self.catch_up().await {
                 tracing::warn!(%error, "a fold could not read the ledger and tries again");
+                self.keep_if_due().await;
                 tokio::time::sleep(RETRY_AFTER).await;
                 continue;
             }
@@ -263,6 +267,10 @@ impl Folds {
         };
         if due {
             self.keep().await;
+        }
+        if due && waited_for {
+            // What was held back goes now, and not with the next segment.
+            self.notes.sealed.notify_one();
         }
     }
 

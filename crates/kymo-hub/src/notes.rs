@@ -31,7 +31,7 @@ const PREFIX: &str = "kymo.";
 pub(crate) struct Notes {
     waiting: Mutex<Waiting>,
     bell: Notify,
-    /// A segment was sealed: there may be something to tidy up.
+    /// A segment was sealed, or what held retention back is over: there may be something to tidy up.
     pub(crate) sealed: Notify,
 }
 

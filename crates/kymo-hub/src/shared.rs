@@ -80,7 +80,8 @@ impl Shared {
         let feeds = Arc::new(Feeds::default());
         let wake = Arc::new(Wake::new(Arc::clone(&ring), Arc::clone(&feeds)));
         let catchup = Arc::new(CatchUp::new(&settings, ledger.clone()));
-        let folds = Arc::new(Folds::new(&settings, &ledger, &ring, &catchup));
+        let notes = Arc::default();
+        let folds = Arc::new(Folds::new(&settings, &ledger, &ring, &catchup, &notes));
         let (pushed, woken, rung) = (Arc::clone(&ring), Arc::clone(&wake), Arc::downgrade(&folds));
         ledger.on_commit(Box::new(move |lines| {
             pushed.push(lines);
@@ -105,7 +106,7 @@ impl Shared {
             folds,
             routes: Routes::default(),
             numbers: Arc::new(Numbers::new(clock.clone())),
-            notes: Arc::default(),
+            notes,
             bridges: Arc::default(),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),

@@ -90,7 +90,10 @@ impl Snapshots {
         let mut seqs = self.seqs()?;
         if let Err(error) = saved {
             // Retention, which would make room, waits for this one: the older half gives way to it.
-            if error.kind() == io::ErrorKind::StorageFull {
+            if matches!(
+                error.kind(),
+                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+            ) {
                 let older = seqs.iter().take(seqs.len() / 2);
                 older.copied().try_for_each(|old| self.remove(old))?;
             }

@@ -57,7 +57,7 @@ pub(crate) async fn follow(source: Source, begun: Settings, hub: Hub, end: Cance
         }
         // A file that is being written looks as if it ended early: it is read once it has rested.
         tokio::time::sleep(EVERY / 10).await;
-        if source.stamp() != stamp {
+        if source.stamp() != stamp || !is_replacement(seen.as_ref(), stamp.as_ref()) {
             continue;
         }
         seen = stamp;
@@ -71,6 +71,16 @@ pub(crate) async fn follow(source: Source, begun: Settings, hub: Hub, end: Cance
             }
             Err(failure) => hub.note(refused(file, &failure)),
         }
+    }
+}
+
+/// Whether what is there now stands in the place of what was there. A file that is away or empty, or whose place another
+/// one further up would take, is about to be written: it changes nothing.
+fn is_replacement(seen: Option<&Stamp>, stamp: Option<&Stamp>) -> bool {
+    match (seen, stamp) {
+        (_, None | Some((_, 0, _))) => false,
+        (None, Some(_)) => true,
+        (Some((before, ..)), Some((now, ..))) => before == now || before.exists(),
     }
 }
 

@@ -47,6 +47,8 @@ struct Open {
 #[derive(Deserialize)]
 struct Ack {
     error: Option<AckError>,
+    stream: Option<String>,
+    seq: Option<u64>,
 }
 
 #[derive(Deserialize)]
@@ -143,6 +145,7 @@ impl NatsSink {
         refused: &mut Vec<Refused>,
     ) -> Result<(), SinkFault> {
         let mut waiting = batch.len() - refused.len();
+        let mut answered = vec![false; batch.len()];
         let mut failed = None;
         while waiting > 0 {
             let answer = self.answer(open).await?;
@@ -152,15 +155,23 @@ impl NatsSink {
                 .next()
                 .and_then(|number| number.parse::<u64>().ok());
             // What was sent before the last fault is answered still.
-            let Some(index) = number.and_then(|number| number.checked_sub(open.answered)) else {
+            let number = number.and_then(|number| number.checked_sub(open.answered));
+            let Some(index) = number.and_then(|number| usize::try_from(number).ok()) else {
                 continue;
             };
+            // Others may answer on such subjects, too: only the stream's word counts, and once.
+            let Some(word) = self.word_of(&answer) else {
+                continue;
+            };
+            if answered.get(index) != Some(&false) {
+                continue;
+            }
+            answered[index] = true;
             waiting -= 1;
-            let Some(fault) = self.fault_of(&answer) else {
+            let Err(fault) = word else {
                 continue;
             };
             if fault.code == "too_large" {
-                let index = usize::try_from(index).unwrap_or(0);
                 refused.push(Refused { index, fault });
             } else {
                 failed.get_or_insert(fault);
@@ -181,26 +192,37 @@ impl NatsSink {
         }
     }
 
-    fn fault_of(&self, answer: &Message) -> Option<BridgeFault> {
+    /// What the stream says; `None` if it is not the stream that answers.
+    fn word_of(&self, answer: &Message) -> Option<Result<(), BridgeFault>> {
         let stream = self.settings.stream.as_deref().unwrap_or_default();
         if answer.status == Some(StatusCode::NO_RESPONDERS) {
             let message = format!(
                 "no stream of {} takes subjects like \"{}\": make {stream} with them, or mend `subject`",
                 self.broker, self.settings.subject
             );
-            return Some(BridgeFault::new("stream_missing", message));
+            return Some(Err(BridgeFault::new("stream_missing", message)));
         }
-        let ack: Ack = serde_json::from_slice(&answer.payload).unwrap_or(Ack { error: None });
-        let error = ack.error?;
+        let ack: Ack = serde_json::from_slice(&answer.payload).ok()?;
+        let Some(error) = ack.error else {
+            ack.seq?;
+            return match ack.stream? {
+                other if other != stream => {
+                    let message =
+                        format!("the stream {other} takes these subjects, and not {stream}: mend `stream`");
+                    Some(Err(BridgeFault::new("stream_refused", message)))
+                }
+                _ => Some(Ok(())),
+            };
+        };
         let code = match error.err_code {
             MESSAGE_TOO_LARGE => "too_large",
             _ if error.description.contains("maximum") => "no_room",
             _ => "stream_refused",
         };
-        Some(BridgeFault::new(
+        Some(Err(BridgeFault::new(
             code,
             format!("the stream {stream} says: {}", error.description),
-        ))
+        )))
     }
 
     /// Waits until the server has taken everything.

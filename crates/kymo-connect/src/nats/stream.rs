@@ -7,7 +7,7 @@ use async_nats::jetstream::{
     self, Message,
     consumer::{AckPolicy, DeliverPolicy, PullConsumer, pull},
     context::GetStreamErrorKind,
-    stream::Stream,
+    stream::{RetentionPolicy, Stream},
 };
 use kymo_event::Micros;
 use kymo_hub::{Bridge, BridgeFault, Hub, Lag};
@@ -60,6 +60,7 @@ impl StreamSource {
         let context = jetstream::new(connection.client.clone());
         let stream = self.find(&context, &connection).await?;
         let consumer = self.consumer(&stream).await?;
+        self.check(&stream, &consumer)?;
         self.say_missed(&stream, &consumer, bridge);
         let born = stream.cached_info().created.unix_timestamp();
         let messages = consumer
@@ -151,6 +152,35 @@ impl StreamSource {
                     format!("the consumer {consumer} of the stream {stream} cannot be used: {error}");
                 BridgeFault::new("consumer_refused", message)
             })
+    }
+
+    /// Refuses a consumer that gives what is not for this source where that would be lost by it: what is acknowledged
+    /// there is removed.
+    fn check(&self, stream: &Stream, consumer: &PullConsumer) -> Result<(), BridgeFault> {
+        let (subjects, config) = (&self.settings.subjects, &stream.cached_info().config);
+        let filter = &consumer.cached_info().config.filter_subject;
+        let gives_only_ours = match filter.is_empty() {
+            true => config.subjects == *subjects,
+            false => subjects.contains(filter),
+        };
+        let removes = config.retention != RetentionPolicy::Limits;
+        // A consumer of our own was made for what the settings said then.
+        let is_another =
+            self.settings.consumer.is_none() && subjects.len() == 1 && !subjects.contains(filter);
+        if !is_another && (gives_only_ours || !removes) {
+            return Ok(());
+        }
+        let (name, consumer) = (&self.stream, &self.consumer);
+        let message = match is_another {
+            true => format!(
+                "the consumer {consumer} of the stream {name} gives \"{filter}\": name another in `consumer`, or remove this one"
+            ),
+            false => format!(
+                "the stream {name} removes what is acknowledged, and its consumer {consumer} would give more than `subjects` \
+                 names: name one subject, or a consumer with that filter"
+            ),
+        };
+        Err(BridgeFault::new("consumer_refused", message))
     }
 
     /// Says what the stream removed before it was read.

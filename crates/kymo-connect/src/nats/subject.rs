@@ -93,7 +93,7 @@ impl Template {
         let template = Self { parts };
         // Any event will do: what a key gives is always a good token.
         let example = template.fill(|_| None);
-        let is_ours = example.starts_with('$') || example.starts_with("_INBOX");
+        let is_ours = is_the_servers(&example);
         if !is_pattern(&example) || example.contains(['*', '>', '}']) || is_ours {
             return Err(format!(
                 "`subject` cannot be \"{text}\": write tokens with dots between, without wildcards, such as kymo.{{source}}.{{type}}"
@@ -104,7 +104,12 @@ impl Template {
 
     /// The subject of an event.
     pub(super) fn subject(&self, view: &LineView<'_>) -> String {
-        self.fill(|key| view.key(key).map(std::borrow::Cow::into_owned))
+        let mut subject = self.fill(|key| view.key(key).map(std::borrow::Cow::into_owned));
+        // Whoever may emit says what an event is called, and shall give no orders to the server by it.
+        if is_the_servers(&subject) {
+            subject.replace_range(..1, "-");
+        }
+        subject
     }
 
     fn fill(&self, value: impl Fn(Key) -> Option<String>) -> String {
@@ -119,6 +124,11 @@ impl Template {
         }
         subject
     }
+}
+
+/// Whether a subject is the server's own, or an answer's.
+fn is_the_servers(subject: &str) -> bool {
+    subject.starts_with('$') || subject.starts_with("_INBOX")
 }
 
 /// Appends a value as one token; a type keeps its dots, since subscribers ask for `kymo.*.task.>`.
@@ -204,6 +214,22 @@ mod tests {
                 is_pattern(&subject) && !subject.contains(['*', '>']),
                 "{kind:?}: {subject}"
             );
+        }
+    }
+
+    #[test]
+    fn nobody_gives_orders_to_the_server_by_what_an_event_is_called() {
+        let template = Template::parse("{type}").expect("a template");
+        for (kind, subject) in [
+            ("$JS.API.STREAM.PURGE.JOBS", "-JS.API.STREAM.PURGE.JOBS"),
+            ("_INBOX.a.b", "-INBOX.a.b"),
+            ("task.$JS", "task.$JS"),
+        ] {
+            let line = format!(
+                r#"{{"seq":1,"recorded":"2026-02-14T19:01:23.457102Z","type":"{kind}","source":"s","level":"info","crc":"00000000"}}"#
+            );
+            let view = LineView::parse(line.as_bytes()).expect("a line");
+            assert_eq!(template.subject(&view), subject);
         }
     }
 

@@ -20,6 +20,8 @@ use crate::{
     rig::{Station, numbered, wait_for},
 };
 
+mod guards;
+
 struct Running {
     end: CancellationToken,
     bridges: Bridges,

@@ -177,6 +177,8 @@ impl Judge<'_> {
             return Ok(());
         }
         let message = error.message().trim_end().to_owned();
+        let value = kymo_connect::without_userinfo(&value.to_string());
+        let message = kymo_connect::without_userinfo(&message);
         Err(wrong(format!("{key} cannot be {value} ({place}): {message}")))
     }
 

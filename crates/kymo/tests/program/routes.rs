@@ -118,7 +118,11 @@ fn routes_follow_their_file_and_a_file_that_is_wrong_changes_nothing() {
     assert!(message.contains("kymo.toml:1"), "{message}");
     wait_for_routes(&server, &["one", "two"]);
 
+    // Nor does one that is empty for a while, or away.
     home.write("kymo.toml", "");
+    std::thread::sleep(std::time::Duration::from_millis(2_500));
+    wait_for_routes(&server, &["one", "two"]);
+    home.write("kymo.toml", "# no routes any more\n");
     wait_for_routes(&server, &[]);
 }
 
