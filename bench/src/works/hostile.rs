@@ -1,8 +1,8 @@
 //! Hostile clients: what others notice of each kind of attack, as the ratio of two 99th percentiles.
 //!
 //! The bystanders work alone and beside the attack in turns, on one server. Attackers share the two cores with the server
-//! and the bystanders, and take what the system gives them; so some rows have no attack at all, but a program beside that
-//! knows no server and computes, or moves bytes: what they show is the machine's, not the server's.
+//! and the bystanders, and take what the system gives them; so two rows have no attack at all, but a program that
+//! computes beside: what they show is the machine's, not the server's.
 
 mod attacks;
 mod siege;
@@ -35,7 +35,6 @@ pub(super) static HOSTILE: &[Work] = rows! {
     "hostile-none", "64 clients that await acks, and one reader, alone and beside nothing at all", NOTHING;
     "hostile-cpu", "the same beside a program that computes on one core and knows no server", COMPUTING;
     "hostile-cpus", "the same beside one that computes on four threads", COMPUTING_FOURFOLD;
-    "hostile-loopback", "the same beside four pairs that send each other all they can, and know no server", LOOPBACK;
     "hostile-bombs", "the same beside four clients that post bombs of zstd and gzip, one after the other", BOMBS;
     "hostile-brackets", "the same beside four that post 100,000 nested brackets, one after the other", BRACKETS;
     "hostile-bodies", "the same beside two that post 31 MiB of which nothing can be stored, one after the other", LARGE_BODIES;

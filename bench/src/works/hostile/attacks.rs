@@ -3,7 +3,7 @@
 use std::{
     collections::VecDeque,
     io::{Read, Write},
-    net::{Shutdown, TcpListener, TcpStream},
+    net::{Shutdown, TcpStream},
     time::Duration,
 };
 
@@ -46,27 +46,6 @@ fn compute(_: &Kymo, _: usize) -> Outcome<Attacker> {
         Ok(())
     }))
 }
-
-/// As many bytes as the system moves between programs of one machine: what it then has left for a disk's file.
-pub(super) const LOOPBACK: Attack = Attack {
-    attackers: 4,
-    prepare: |_, _| {
-        const MESSAGE: usize = 200_000;
-        let listener = TcpListener::bind("127.0.0.1:0")?;
-        let mut sender = TcpStream::connect(listener.local_addr()?)?;
-        let (mut taker, _) = listener.accept()?;
-        // Ends with the sender.
-        std::thread::spawn(move || {
-            let mut message = vec![0; MESSAGE];
-            while taker.read_exact(&mut message).is_ok() && taker.write_all(b"!").is_ok() {}
-        });
-        let message = vec![0; MESSAGE];
-        Ok(Box::new(move || {
-            sender.write_all(&message)?;
-            Ok(sender.read_exact(&mut [0])?)
-        }))
-    },
-};
 
 pub(super) const BOMBS: Attack = Attack {
     attackers: 4,
