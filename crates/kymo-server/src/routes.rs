@@ -267,7 +267,7 @@ pub(crate) static ROUTES: &[Route] = &[
         scope: Some(Scope::Manage),
         title: "Make or replace a route",
         about: "When the filter `when` matches an event, then the event `emit` is stored, with `cause` and `hops`. Strings of \
-                `emit` may hold `{{ expressions }}` over the original. Holds at once and after a restart. See docs/routes.md.",
+                `emit` may hold expressions over the original. Holds at once and after a restart. See docs/routes.md.",
         parameters: &[],
         takes: &[(JSON, "NewRoute")],
         gives: &[(200, JSON, "Route")],
