@@ -123,7 +123,7 @@ pub(super) enum At {
 
 /// What came of reading.
 pub(super) enum Read {
-    /// There is nothing more for now.
+    /// Nothing was appended since.
     Nothing,
     /// It is another content than the one that was read: it was begun again.
     Again,
