@@ -4,6 +4,10 @@
 
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
+use kymo_event::{
+    Filter,
+    dialects::{self, Dialect},
+};
 use kymo_hub::Hub;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -47,6 +51,27 @@ pub fn without_userinfo(text: &str) -> String {
         }
     }
     shown + rest
+}
+
+/// The dialect of this name, but for the native one, whose records need not be written anew.
+pub(crate) fn foreign(name: &str) -> Option<&'static dyn Dialect> {
+    dialects::by_name(name).filter(|dialect| dialect.name() != "kymo")
+}
+
+/// What is wrong with the name of a dialect.
+pub(crate) fn dialect_problem(name: Option<&str>) -> Option<String> {
+    let name = name.filter(|name| dialects::by_name(name).is_none())?;
+    let known: Vec<_> = dialects::DIALECTS.iter().map(|dialect| dialect.name()).collect();
+    Some(format!(
+        "there is no dialect \"{name}\": choose one of {}",
+        known.join(", ")
+    ))
+}
+
+/// What is wrong with the text of a filter.
+pub(crate) fn filter_problem(filter: &str) -> Option<String> {
+    let error = Filter::parse(filter).err()?;
+    Some(format!("`filter` cannot be read: {error}"))
 }
 
 /// A source and what it follows.

@@ -11,6 +11,9 @@ use crate::retry::{Pauses, pause};
 /// A connection that lasted this long was good: the next pause is short.
 const GOOD_AFTER: Duration = Duration::from_secs(10);
 
+/// On shutdown, how long what is on its way may take.
+const PARTING: Duration = Duration::from_secs(3);
+
 /// The other side of a source.
 pub(crate) trait Follow: Send + 'static {
     /// Connects, says so on the board, and hands over what happens until the connection is no good any more. Without a
@@ -20,6 +23,12 @@ pub(crate) trait Follow: Send + 'static {
         bridge: &Bridge,
         end: &CancellationToken,
     ) -> impl Future<Output = Result<(), BridgeFault>> + Send;
+}
+
+/// Some time after shutdown was asked for: whoever has not ended by then is ended.
+pub(crate) async fn ended(end: &CancellationToken) {
+    end.cancelled().await;
+    tokio::time::sleep(PARTING).await;
 }
 
 /// Runs a source until shutdown.

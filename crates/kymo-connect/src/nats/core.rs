@@ -9,13 +9,13 @@ use kymo_event::Micros;
 use kymo_hub::{Bridge, BridgeFault, Hub};
 use tokio_util::sync::CancellationToken;
 
-use super::{
-    message::{Read, Reading},
-    next_batch,
-    server::Connection,
-    settings::NatsSource,
+use super::{message_of, next_batch, server::Connection, settings::NatsSource};
+use crate::{
+    CursorFile, Loaded, Outlet,
+    clock::now,
+    messages::{Reading, hand_over},
+    source::{Follow, ended},
 };
-use crate::{CursorFile, Loaded, Outlet, clock::now, source::Follow};
 
 /// How often it is looked whether the server was heard, and whether messages found no room.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -55,7 +55,7 @@ impl CoreSource {
         place: CursorFile<Heard>,
     ) -> Self {
         Self {
-            reading: Reading::new(&settings, hub),
+            reading: settings.reading(hub),
             settings,
             outlet,
             place,
@@ -161,10 +161,9 @@ impl CoreSource {
     }
 
     async fn take(&mut self, batch: Vec<Message>, bridge: &Bridge) -> Result<(), BridgeFault> {
-        let read = batch.iter().map(|message| {
-            self.reading
-                .read(&message.subject, message.headers.as_ref(), &message.payload, None)
-        });
+        let read = batch
+            .iter()
+            .map(|message| self.reading.read(message_of(message, None)));
         hand_over(read, &*self.outlet, bridge).await
     }
 }
@@ -177,12 +176,6 @@ impl Follow for CoreSource {
             () = ended(end) => Ok(()),
         }
     }
-}
-
-/// Some time after shutdown was asked for.
-pub(super) async fn ended(end: &CancellationToken) {
-    end.cancelled().await;
-    tokio::time::sleep(Duration::from_secs(3)).await;
 }
 
 impl Dropped {
@@ -204,46 +197,4 @@ impl Dropped {
             }
         }
     }
-}
-
-/// Hands over what was read and counts what became of it; done when it is durable.
-pub(super) async fn hand_over(
-    read: impl Iterator<Item = Read>,
-    outlet: &dyn Outlet,
-    bridge: &Bridge,
-) -> Result<(), BridgeFault> {
-    let (mut events, mut own, mut unrecognised) = (Vec::new(), 0, 0);
-    let mut refused: Vec<BridgeFault> = Vec::new();
-    for read in read {
-        match read {
-            Read::Event(event) => events.push(*event),
-            Read::Unrecognised(event) => {
-                unrecognised += 1;
-                events.push(*event);
-            }
-            Read::Own => own += 1,
-            Read::Refused(fault) => refused.push(fault),
-        }
-    }
-    bridge.skipped(own);
-    bridge.unrecognised(unrecognised);
-    if !events.is_empty() {
-        let count = events.len() as u64;
-        let taken = outlet
-            .emit_each(events)
-            .await
-            .map_err(|error| BridgeFault::new("closing", error))?;
-        bridge.repeats(taken.repeats);
-        bridge.passed(count - taken.repeats - taken.refused.len() as u64);
-        refused.extend(
-            taken
-                .refused
-                .into_iter()
-                .map(|one| BridgeFault::new("not_stored", format!("{} [{}]", one.message, one.code))),
-        );
-    }
-    if let Some(first) = refused.first() {
-        bridge.refused(refused.len() as u64, first);
-    }
-    Ok(())
 }

@@ -1,11 +1,9 @@
 //! NATS: sources from subjects and from JetStream, sinks to both.
 //!
-//! `server` reaches a server and notices when it is gone; `message` makes events of messages, `subject` subjects of
-//! events. `core` follows subjects, for which the server keeps nothing; `stream` follows a JetStream consumer, which
+//! `server` reaches a server and notices when it is gone; `subject` makes subjects of events. `core` follows subjects, for which the server keeps nothing; `stream` follows a JetStream consumer, which
 //! keeps everything until we have it; `publish` is the sink.
 
 mod core;
-mod message;
 mod publish;
 mod server;
 mod settings;
@@ -22,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     Cursors, HubOutlet,
+    messages::{Message, Publisher},
     sink::{SinkPlan, run_sink},
     source::run_source,
 };
@@ -86,6 +85,25 @@ pub(crate) async fn run_nats_sink(
     };
     let sink = publish::NatsSink::new(settings, hub.ledger().id());
     run_sink(sink, plan, hub, &cursors, end).await;
+}
+
+/// A message as any broker's are read. `place`: an id made of its place in a stream, for one that has no other.
+fn message_of(message: &async_nats::Message, place: Option<String>) -> Message<'_> {
+    let header = |name: &str| {
+        let headers = message.headers.as_ref()?;
+        headers.get(name).map(|value| value.as_str())
+    };
+    Message {
+        subject: &message.subject,
+        payload: &message.payload,
+        from: header(LEDGER_HEADER).map(|ledger| Publisher {
+            ledger,
+            hops: header(HOPS_HEADER)
+                .and_then(|hops| hops.parse().ok())
+                .unwrap_or(0),
+        }),
+        id: header(ID_HEADER).map(ToOwned::to_owned).or(place),
+    }
 }
 
 /// The next messages: waits for the first, then takes what is there already. `None` at the end of the stream.

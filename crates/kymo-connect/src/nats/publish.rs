@@ -13,12 +13,8 @@ use kymo_event::{
 use kymo_hub::BridgeFault;
 use serde::Deserialize;
 
-use super::{
-    HOPS_HEADER, ID_HEADER, LEDGER_HEADER,
-    server::Connection,
-    settings::{self, foreign},
-    subject::Template,
-};
+use super::{HOPS_HEADER, ID_HEADER, LEDGER_HEADER, server::Connection, settings, subject::Template};
+use crate::bridges::foreign;
 use crate::sink::{Batch, Item, Refused, Sink, SinkFault};
 
 /// What a stream must be called that stores a message.

@@ -1,7 +1,7 @@
 //! A connection to a NATS server that says when it is gone. Nothing is reconnected behind our back: what was lost
 //! meanwhile must be known.
 
-use std::{fmt::Display, path::Path, sync::Arc, sync::atomic::Ordering::Relaxed, time::Duration};
+use std::{fmt::Display, sync::Arc, sync::atomic::Ordering::Relaxed, time::Duration};
 
 use async_nats::{
     Client, ConnectError, ConnectErrorKind, ConnectOptions, Event, HeaderMap, ServerAddr, ServerError,
@@ -12,6 +12,7 @@ use kymo_hub::BridgeFault;
 use tokio::{sync::watch, time::timeout};
 
 use super::{ANSWER, settings::NatsServer};
+use crate::secrets::{secret, unreadable};
 
 /// A server that says nothing to two of these is gone.
 const PING_EVERY: Duration = Duration::from_secs(3);
@@ -197,21 +198,6 @@ fn unescaped(text: &str) -> String {
         rest = if code.is_some() { &more[2..] } else { more };
     }
     String::from_utf8_lossy(&bytes).into_owned()
-}
-
-/// Read anew for each connection, so that a changed secret holds without a restart.
-async fn secret(file: &Path) -> Result<String, BridgeFault> {
-    let text = tokio::fs::read_to_string(file)
-        .await
-        .map_err(|error| unreadable(file, &error))?;
-    Ok(text.trim().to_owned())
-}
-
-fn unreadable(file: &Path, error: &std::io::Error) -> BridgeFault {
-    BridgeFault::new(
-        "secret_unreadable",
-        format!("{} cannot be used: {error}", file.display()),
-    )
 }
 
 /// Why there is no connection, in words that say what to do.

@@ -3,11 +3,13 @@
 use std::path::PathBuf;
 
 use async_nats::ServerAddr;
-use kymo_event::{Filter, dialects, dialects::Dialect};
+use kymo_event::Filter;
+use kymo_hub::Hub;
 
 use super::subject::{self, Template};
 use crate::{
-    bridges::without_userinfo,
+    bridges::{dialect_problem, filter_problem, without_userinfo},
+    messages::Reading,
     sink::{Begin, Selection},
 };
 
@@ -173,6 +175,10 @@ impl NatsSource {
             .or_else(|| dialect_problem(self.dialect.as_deref()))
     }
 
+    pub(super) fn reading(&self, hub: &Hub) -> Reading {
+        Reading::new(self.server.broker(), self.dialect.as_deref(), &self.source, hub)
+    }
+
     pub(super) fn target(&self) -> String {
         let broker = self.server.broker();
         match &self.stream {
@@ -220,13 +226,9 @@ impl Default for NatsSink {
 impl NatsSink {
     /// What is wrong with it, if anything is.
     pub(crate) fn problem(&self) -> Option<String> {
-        let filter = || {
-            let error = Filter::parse(&self.filter).err()?;
-            Some(format!("`filter` cannot be read: {error}"))
-        };
         self.server
             .problem()
-            .or_else(filter)
+            .or_else(|| filter_problem(&self.filter))
             .or_else(|| Template::parse(&self.subject).err())
             .or_else(|| dialect_problem(Some(&self.dialect)))
     }
@@ -246,18 +248,4 @@ impl NatsSink {
             backfill: self.backfill,
         }
     }
-}
-
-/// The dialect of this name, but for the native one, whose records need not be written anew.
-pub(super) fn foreign(name: &str) -> Option<&'static dyn Dialect> {
-    dialects::by_name(name).filter(|dialect| dialect.name() != "kymo")
-}
-
-fn dialect_problem(name: Option<&str>) -> Option<String> {
-    let name = name.filter(|name| dialects::by_name(name).is_none())?;
-    let known: Vec<_> = dialects::DIALECTS.iter().map(|dialect| dialect.name()).collect();
-    Some(format!(
-        "there is no dialect \"{name}\": choose one of {}",
-        known.join(", ")
-    ))
 }

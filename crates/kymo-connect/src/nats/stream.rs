@@ -13,16 +13,14 @@ use kymo_event::Micros;
 use kymo_hub::{Bridge, BridgeFault, Hub, Lag};
 use tokio_util::sync::CancellationToken;
 
-use super::{
-    BATCH_MESSAGES,
-    core::{ended, hand_over},
-    message::Reading,
-    next_batch,
-    server::Connection,
-    settings::NatsSource,
-    subject,
+use super::{BATCH_MESSAGES, message_of, next_batch, server::Connection, settings::NatsSource, subject};
+use crate::{
+    Outlet,
+    clock::now,
+    messages::{Reading, hand_over},
+    sink::Begin,
+    source::{Follow, ended},
 };
-use crate::{Outlet, clock::now, sink::Begin, source::Follow};
 
 /// A server that misses two of these hangs.
 const HEARTBEAT: Duration = Duration::from_secs(3);
@@ -43,7 +41,7 @@ pub(super) struct StreamSource {
 impl StreamSource {
     pub(super) fn new(name: &str, settings: NatsSource, hub: &Hub, outlet: Arc<dyn Outlet>) -> Self {
         Self {
-            reading: Reading::new(&settings, hub),
+            reading: settings.reading(hub),
             stream: settings.stream.clone().unwrap_or_default(),
             consumer: settings
                 .consumer
@@ -204,12 +202,7 @@ impl StreamSource {
         let read = batch.iter().filter(wanted).map(|message| {
             let place = message.info().ok();
             let place = place.map(|info| format!("{}:{born}:{}", info.stream, info.stream_sequence));
-            self.reading.read(
-                &message.subject,
-                message.headers.as_ref(),
-                &message.payload,
-                place,
-            )
+            self.reading.read(message_of(message, place))
         });
         hand_over(read, &*self.outlet, bridge).await?;
         for message in batch {

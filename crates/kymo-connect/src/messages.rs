@@ -3,20 +3,19 @@
 //! Whatever cannot be read as one is kept as it is, under the type `unrecognised`. A message that this very ledger
 //! published is not taken back.
 
-use async_nats::HeaderMap;
 use base64::{Engine, prelude::BASE64_STANDARD};
 use kymo_event::{
     Event, LedgerId, Limits, RawJson, Refusal,
     dialects::{self, Dialect, UNRECOGNISED},
-    json, way,
+    json,
+    way::{self, HOPS_MAX},
 };
-use kymo_hub::{BridgeFault, Hub};
+use kymo_hub::{Bridge, BridgeFault, Hub};
 
-use super::{HOPS_HEADER, ID_HEADER, LEDGER_HEADER, settings::NatsSource};
-use kymo_event::way::HOPS_MAX;
+use crate::Outlet;
 
 /// How messages of one source are read.
-pub(super) struct Reading {
+pub(crate) struct Reading {
     broker: String,
     dialect: Option<&'static dyn Dialect>,
     source: String,
@@ -24,8 +23,27 @@ pub(super) struct Reading {
     ledger: LedgerId,
 }
 
+/// A message as it came.
+pub(crate) struct Message<'m> {
+    /// The subject, channel or stream.
+    pub(crate) subject: &'m str,
+    pub(crate) payload: &'m [u8],
+    /// Where it comes from, if a ledger published it.
+    pub(crate) from: Option<Publisher<'m>>,
+    /// The id of an event that says none.
+    pub(crate) id: Option<String>,
+}
+
+/// Who published a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Publisher<'m> {
+    pub(crate) ledger: &'m str,
+    /// How often it went from ledger to ledger before.
+    pub(crate) hops: u8,
+}
+
 /// What a message is.
-pub(super) enum Read {
+pub(crate) enum Read {
     /// An event.
     Event(Box<Event<'static>>),
     /// One that nothing is known of, kept.
@@ -37,31 +55,26 @@ pub(super) enum Read {
 }
 
 impl Reading {
-    pub(super) fn new(settings: &NatsSource, hub: &Hub) -> Self {
+    /// Of this broker, in a dialect or each in the one it is recognised as; those that name no source come from `source`.
+    pub(crate) fn new(broker: String, dialect: Option<&str>, source: &str, hub: &Hub) -> Self {
         Self {
-            broker: settings.server.broker(),
-            dialect: settings.dialect.as_deref().and_then(dialects::by_name),
-            source: settings.source.clone(),
+            broker,
+            dialect: dialect.and_then(dialects::by_name),
+            source: source.to_owned(),
             limits: hub.settings().limits.clone(),
             ledger: hub.ledger().id(),
         }
     }
 
-    /// Reads a message. `place`: an id made of its place in a stream, for one that has no other.
-    pub(super) fn read(
-        &self,
-        subject: &str,
-        headers: Option<&HeaderMap>,
-        payload: &[u8],
-        place: Option<String>,
-    ) -> Read {
-        let header = |name: &str| {
-            headers
-                .and_then(|headers| headers.get(name))
-                .map(|value| value.as_str())
-        };
-        let from = header(LEDGER_HEADER);
-        if from.is_some_and(|from| self.ledger.to_string() == from) {
+    /// Reads a message.
+    pub(crate) fn read(&self, message: Message<'_>) -> Read {
+        let Message {
+            subject,
+            payload,
+            from,
+            id,
+        } = message;
+        if from.is_some_and(|from| self.ledger.as_str() == from.ledger) {
             return Read::Own;
         }
         if payload.len() > self.limits.event_bytes_max {
@@ -71,11 +84,8 @@ impl Reading {
             Ok(event) => (event, true),
             Err(()) => (self.keep(payload), false),
         };
-        if from.is_some() {
-            let before: u8 = header(HOPS_HEADER)
-                .and_then(|hops| hops.parse().ok())
-                .unwrap_or(0);
-            let hops = before.max(event.hops.unwrap_or(0)).saturating_add(1);
+        if let Some(from) = from {
+            let hops = from.hops.max(event.hops.unwrap_or(0)).saturating_add(1);
             if hops > HOPS_MAX {
                 return Read::Refused(in_circles(subject, hops));
             }
@@ -86,7 +96,7 @@ impl Reading {
             }
         }
         if event.id.is_none() {
-            event.id = header(ID_HEADER).map(ToOwned::to_owned).or(place).map(Into::into);
+            event.id = id.map(Into::into);
         }
         if event.source.is_empty() || event.source == "unknown" {
             event.source = self.source.clone().into();
@@ -122,6 +132,48 @@ impl Reading {
         event.data = Some(data.into());
         event
     }
+}
+
+/// Hands over what was read and counts what became of it; done when it is durable.
+pub(crate) async fn hand_over(
+    read: impl Iterator<Item = Read>,
+    outlet: &dyn Outlet,
+    bridge: &Bridge,
+) -> Result<(), BridgeFault> {
+    let (mut events, mut own, mut unrecognised) = (Vec::new(), 0, 0);
+    let mut refused: Vec<BridgeFault> = Vec::new();
+    for read in read {
+        match read {
+            Read::Event(event) => events.push(*event),
+            Read::Unrecognised(event) => {
+                unrecognised += 1;
+                events.push(*event);
+            }
+            Read::Own => own += 1,
+            Read::Refused(fault) => refused.push(fault),
+        }
+    }
+    bridge.skipped(own);
+    bridge.unrecognised(unrecognised);
+    if !events.is_empty() {
+        let count = events.len() as u64;
+        let taken = outlet
+            .emit_each(events)
+            .await
+            .map_err(|error| BridgeFault::new("closing", error))?;
+        bridge.repeats(taken.repeats);
+        bridge.passed(count - taken.repeats - taken.refused.len() as u64);
+        refused.extend(
+            taken
+                .refused
+                .into_iter()
+                .map(|one| BridgeFault::new("not_stored", format!("{} [{}]", one.message, one.code))),
+        );
+    }
+    if let Some(first) = refused.first() {
+        bridge.refused(refused.len() as u64, first);
+    }
+    Ok(())
 }
 
 fn too_large(subject: &str, bytes: usize, max: usize) -> BridgeFault {
