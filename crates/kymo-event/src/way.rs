@@ -22,21 +22,49 @@ pub(crate) fn is_member(name: &str) -> bool {
 ///
 /// An emitter's own field `kymo` that is no note of ours is left as it is; then the way stays unsaid.
 pub fn mark(event: &mut Event<'_>, via: &str, subject: &str) {
-    let mut members = b"\"via\":".to_vec();
-    json::push_string(&mut members, via);
-    members.extend_from_slice(b",\"subject\":");
-    json::push_string(&mut members, subject);
-    let members = String::from_utf8(members).expect("strings of JSON are UTF-8");
-    match event.ext.iter_mut().find(|(name, _)| name == KYMO) {
-        None => event.ext.push((KYMO.into(), format!("{{{members}}}").into())),
-        Some((_, notes)) if event.dialect.is_some() => {
-            if let Some(before) = notes.strip_suffix('}') {
-                let comma = if before == "{" { "" } else { "," };
-                *notes = format!("{before}{comma}{members}}}").into();
+    let at = event.ext.iter().position(|(name, _)| name == KYMO);
+    let notes = at.map(|at| event.ext[at].1.clone());
+    let mut members = Vec::new();
+    if let Some(notes) = &notes {
+        let notes = RawJson::trusted(notes);
+        // The native form has no notes but the way of before, which the newest takes the place of.
+        if event.dialect.is_none() && !is_way(notes) {
+            return;
+        }
+        for member in notes.members().into_iter().flatten() {
+            if let Some(name) = member.name().filter(|name| !is_member(name)) {
+                push_member(&mut members, &name, |out| {
+                    out.extend_from_slice(member.value().as_str().as_bytes())
+                });
             }
         }
-        Some(_) => {}
     }
+    push_member(&mut members, VIA, |out| json::push_string(out, via));
+    push_member(&mut members, SUBJECT, |out| json::push_string(out, subject));
+    let members = String::from_utf8(members).expect("texts of JSON are UTF-8");
+    let notes = format!("{{{members}}}").into();
+    match at {
+        Some(at) => event.ext[at].1 = notes,
+        None => event.ext.push((KYMO.into(), notes)),
+    }
+}
+
+fn push_member(out: &mut Vec<u8>, name: &str, value: impl FnOnce(&mut Vec<u8>)) {
+    if !out.is_empty() {
+        out.push(b',');
+    }
+    json::push_string(out, name);
+    out.push(b':');
+    value(out);
+}
+
+/// Whether this is a way as it is noted here, and nothing else.
+fn is_way(notes: RawJson<'_>) -> bool {
+    let is_ours = |member: json::Member<'_>| {
+        member.name().is_some_and(|name| is_member(&name)) && member.value().as_string().is_some()
+    };
+    let mut members = notes.members().into_iter().flatten().peekable();
+    members.peek().is_some() && members.all(is_ours)
 }
 
 /// The broker that an event came through, from its `ext`.
@@ -98,6 +126,21 @@ mod tests {
                 let line = line(&event);
                 let view = LineView::parse(&line).expect("a line");
                 assert_eq!(view.ext().and_then(via).as_deref(), Some(BROKER), "{sample}");
+            }
+        }
+    }
+
+    #[test]
+    fn who_came_by_another_way_before_is_marked_with_the_last() {
+        for dialect in DIALECTS {
+            for sample in dialect.samples() {
+                let record = RawJson::parse(sample, 128).expect("JSON");
+                let mut event = dialect.read(record, &Limits::default()).expect("read");
+                let mut once = event.clone();
+                mark(&mut event, "nats://elsewhere:4222", "x");
+                mark(&mut event, BROKER, "a.b");
+                mark(&mut once, BROKER, "a.b");
+                assert_eq!(event, once, "{sample}");
             }
         }
     }

@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
     fs::{self, File},
+    io,
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
@@ -119,17 +120,24 @@ impl Roster {
             .iter()
             .filter_map(|(number, file)| Some((file.identity?, *number)))
             .collect();
-        let mut new = Vec::new();
+        let mut new: Vec<New> = Vec::new();
+        let mut first_names = HashMap::new();
         for (path, stamp) in rest {
-            match identity(&stamp)
-                .and_then(|identity| known.get(&identity))
-                .copied()
-            {
-                None => new.push(New {
-                    path,
-                    stamp,
-                    was: None,
-                }),
+            let identity = identity(&stamp);
+            match identity.and_then(|identity| known.get(&identity)).copied() {
+                None => {
+                    let first = identity.map(|identity| *first_names.entry(identity).or_insert(new.len()));
+                    match first.and_then(|first| new.get_mut(first)) {
+                        // A second name of the same file: of the two, what is no link is the file's own.
+                        Some(first) if first.path.is_symlink() && !path.is_symlink() => first.path = path,
+                        Some(_) => {}
+                        None => new.push(New {
+                            path,
+                            stamp,
+                            was: None,
+                        }),
+                    }
+                }
                 // Another one was there: that number may have been given again.
                 Some(number) if self.by_path.contains_key(&path) && !self.is_moved(number, &path) => {
                     let file = &self.files[&number];
@@ -230,6 +238,13 @@ impl Roster {
     /// No path of the settings leads to this file any more.
     fn miss(&mut self, number: u64, replaced_by: Option<u64>, now: Instant) {
         let file = self.files.get_mut(&number).expect("whoever asks has it");
+        if !file.is_deleted
+            && replaced_by.is_none()
+            && let Some(why) = is_out_of_reach(file)
+        {
+            self.problems.insert(file.path.clone(), why);
+            return;
+        }
         if self.by_path.get(&file.path) == Some(&number) {
             self.by_path.remove(&file.path);
         }
@@ -267,6 +282,23 @@ impl Roster {
         if file.unread() == 0 && now >= file.leaving.unwrap_or(since) + LEAVES_AFTER {
             file.is_over = true;
             self.behind.insert(number);
+        }
+    }
+}
+
+/// Why nothing can be said about where this file is: what it lies in cannot be looked at, or is another device now, as
+/// where a volume is not mounted. Then it is not gone, and goes on once it is back.
+fn is_out_of_reach(file: &Following) -> Option<String> {
+    let (device, ..) = file.identity?;
+    let there = |folder: &Path| match fs::metadata(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        found => Some(found.and_then(|found| fs::read_dir(folder).map(|_| found))),
+    };
+    match file.path.ancestors().skip(1).find_map(there)? {
+        Err(error) => Some(error.to_string()),
+        Ok(found) => {
+            let found = Stamp::of(&found).as_ref().and_then(identity)?;
+            (found.0 != device).then(|| "what it was on is not there".to_owned())
         }
     }
 }

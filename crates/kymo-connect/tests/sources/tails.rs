@@ -26,9 +26,15 @@ fn follow(files: &[(&str, &[u8])]) -> Following {
     for (name, content) in files {
         fs::write(folder.path().join(name), content).unwrap();
     }
+    follow_in(folder, TailSettings::default().open_files_max)
+}
+
+/// Follows a folder as it is.
+fn follow_in(folder: tempfile::TempDir, open_files_max: usize) -> Following {
     let settings = TailSettings {
         paths: vec![folder.path().to_string_lossy().into_owned()],
         sweep_ms: 100,
+        open_files_max,
         ..TailSettings::default()
     };
     let (collector, stop) = (Arc::new(Collector::default()), CancellationToken::new());
@@ -103,6 +109,53 @@ async fn what_is_there_comes_as_the_past_and_what_is_appended_rotated_or_created
     assert_eq!(sources, ["a.jsonl", "a.jsonl", "a.jsonl", "a.jsonl", "b.ndjson"]);
     let status = following.end().await;
     assert_eq!((status.events, status.refused, status.unread_bytes), (5, 0, 0));
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_with_two_names_is_followed_once() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("run-5.jsonl"), line(1)).unwrap();
+    std::os::unix::fs::symlink("run-5.jsonl", folder.path().join("latest.jsonl")).unwrap();
+    fs::hard_link(
+        folder.path().join("run-5.jsonl"),
+        folder.path().join("same.jsonl"),
+    )
+    .unwrap();
+    let following = follow_in(folder, TailSettings::default().open_files_max);
+    following.until(1).await;
+    following.append("run-5.jsonl", &line(2));
+    assert_eq!(following.until(2).await, [1, 2]);
+    // Several looks later there is nothing more.
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert_eq!(following.until(2).await, [1, 2]);
+    following.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_folder_that_is_out_of_reach_for_a_while_repeats_nothing() {
+    let (folder, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (runs, away) = (folder.path().join("runs"), elsewhere.path().join("runs"));
+    fs::create_dir(&runs).unwrap();
+    fs::write(runs.join("a.jsonl"), line(1)).unwrap();
+    fs::write(runs.join("b.jsonl"), line(1)).unwrap();
+    // One of them is not held open, so that only its path leads to it.
+    let following = follow_in(folder, 1);
+    following.until(2).await;
+    fs::rename(&runs, &away).unwrap();
+    // What stands there cannot be looked into.
+    fs::write(&runs, "no folder").unwrap();
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    fs::remove_file(&runs).unwrap();
+    fs::rename(&away, &runs).unwrap();
+    following.append("runs/a.jsonl", &line(2));
+    following.append("runs/b.jsonl", &line(2));
+    let mut numbers = following.until(4).await;
+    numbers.sort_unstable();
+    assert_eq!(numbers, [1, 1, 2, 2]);
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert_eq!(following.until(4).await.len(), 4);
+    following.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
