@@ -2,6 +2,7 @@
 
 use std::{
     fs::{self, Metadata},
+    io,
     path::Path,
     time::SystemTime,
 };
@@ -52,6 +53,20 @@ impl Stamp {
         Self::of(&fs::symlink_metadata(path).ok()?)
     }
 
+    /// What a path leads to now, over links too; `None` where it leads to nothing. The error is what keeps from knowing.
+    pub(crate) fn at(path: &Path) -> io::Result<Option<Self>> {
+        match fs::metadata(path) {
+            Ok(metadata) => Ok(Self::of(&metadata)),
+            Err(error) if is_absence(&error) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The device it is on.
+    pub(crate) fn device(&self) -> Option<u64> {
+        Some(self.identity?.0)
+    }
+
     /// Whether this is the same file, wherever it is, in the same version.
     pub(crate) fn is_same_file(&self, other: &Self) -> bool {
         self.identity.is_some() && self == other
@@ -60,6 +75,14 @@ impl Stamp {
     pub(crate) fn is_directory(&self) -> bool {
         self.kind == Kind::Directory
     }
+}
+
+/// Whether an error says that there is nothing. Any other says nothing of what is there.
+pub(crate) fn is_absence(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+    )
 }
 
 #[cfg(unix)]

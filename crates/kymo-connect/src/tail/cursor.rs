@@ -22,6 +22,9 @@ pub(super) struct Document {
 pub(super) struct Kept {
     pub(super) path: PathBuf,
     pub(super) identity: Option<Identity>,
+    /// The device of the folder it is in.
+    #[serde(default)]
+    pub(super) lies_on: Option<u64>,
     pub(super) size: u64,
     #[serde(flatten)]
     pub(super) mark: Mark,
@@ -32,6 +35,7 @@ impl Kept {
         Self {
             path: file.path.clone(),
             identity: file.identity,
+            lies_on: file.lies_on,
             size: file.size,
             mark: file.durable.clone(),
         }

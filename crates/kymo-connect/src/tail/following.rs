@@ -18,7 +18,10 @@ use super::{
     generation::{Begun, Generation, fingerprint},
     proof::{Proof, read_at},
 };
-use crate::{FileRecords, excerpt, stamp::Stamp};
+use crate::{
+    FileRecords, excerpt,
+    stamp::{Stamp, is_absence},
+};
 
 /// A record beyond this is refused without being held.
 const RECORD_BYTES_MAX: usize = 32 << 20;
@@ -58,6 +61,8 @@ pub(super) struct Following {
     /// Where it was seen last.
     pub(super) path: PathBuf,
     pub(super) identity: Option<Identity>,
+    /// The device of the folder it is in.
+    pub(super) lies_on: Option<u64>,
     /// As it was seen last.
     pub(super) size: u64,
     pub(super) modified: Option<SystemTime>,
@@ -137,6 +142,7 @@ impl Following {
         Self {
             path: kept.path,
             identity: kept.identity,
+            lies_on: kept.lies_on,
             size: kept.size,
             modified: None,
             suspicious: durable.byte > 0,
@@ -155,18 +161,22 @@ impl Following {
     }
 
     /// Whether it is what is at this path. Numbers of removed files are given again within the same moment, so what was
-    /// read must stand there too for it to be certain.
-    pub(super) fn is_at(&self, path: &Path) -> At {
-        let number = |stamp: Option<Stamp>| stamp.as_ref().and_then(identity);
-        let stamp = std::fs::metadata(path).ok().as_ref().and_then(Stamp::of);
-        if self.identity.is_none() || number(stamp) != self.identity {
-            return At::Other;
+    /// read must stand there too for it to be certain. The error is what keeps from knowing.
+    pub(super) fn is_at(&self, path: &Path) -> io::Result<At> {
+        let Some(stamp) = Stamp::at(path)? else {
+            return Ok(At::Other);
+        };
+        if self.identity.is_none() || identity(&stamp) != self.identity {
+            return Ok(At::Other);
         }
-        match File::open(path).and_then(|file| self.read.holds(&file, self.end())) {
-            Ok(true) => At::Same,
-            Ok(false) => At::Changed,
-            Err(_) => At::Other,
-        }
+        let file = match File::open(path) {
+            Err(error) if is_absence(&error) => return Ok(At::Other),
+            opened => opened?,
+        };
+        Ok(match self.read.holds(&file, self.end())? {
+            true => At::Same,
+            false => At::Changed,
+        })
     }
 
     /// Whose content it has, as far as that is known.

@@ -17,7 +17,10 @@ use super::{
     patterns::Patterns,
     roster::{Lost, Roster},
 };
-use crate::{clock::micros, stamp::Stamp};
+use crate::{
+    clock::micros,
+    stamp::{Stamp, is_absence},
+};
 
 /// A file that nothing leads to any more is followed until it did not grow for so long: whoever writes to it may not
 /// have heard that it was rotated away.
@@ -39,8 +42,8 @@ impl Roster {
     /// Looks at everything. `wall`: what the clock says.
     pub(super) fn look(&mut self, now: Instant, wall: Micros) {
         self.is_stale = false;
-        self.problems.clear();
         let present = self.patterns.find();
+        self.problems = present.unseen;
         self.directories = present.directories;
         let mut seen = HashSet::new();
         let mut rest = Vec::new();
@@ -62,7 +65,11 @@ impl Roster {
             .collect();
         let replaced = self.begin_new(rest, &missing);
         for number in missing {
-            self.miss(number, replaced.get(&number).copied(), now);
+            match replaced.get(&number) {
+                // Not to be told now: the next look will.
+                Some(None) => {}
+                by => self.miss(number, by.copied().flatten(), now),
+            }
         }
         self.handles.close_some(&self.files);
         self.looked = Some(wall.0);
@@ -163,12 +170,13 @@ impl Roster {
 
     fn is_moved(&self, number: u64, to: &Path) -> bool {
         let file = &self.files[&number];
-        file.end() > 0 && file.is_at(to) == At::Same
+        file.end() > 0 && matches!(file.is_at(to), Ok(At::Same))
     }
 
     fn move_to(&mut self, number: u64, path: PathBuf) {
         self.has_new = true;
         let file = self.files.get_mut(&number).expect("whoever asks has it");
+        file.lies_on = device_of_folder(&path);
         let before = std::mem::replace(&mut file.path, path.clone());
         if self.by_path.get(&before) == Some(&number) {
             self.by_path.remove(&before);
@@ -177,8 +185,8 @@ impl Roster {
     }
 
     /// Begins files that nobody knows. One that was put in the place of another may be that one, written anew; then it
-    /// goes on as it. Says which may have been replaced so, by which.
-    fn begin_new(&mut self, new: Vec<New>, missing: &[u64]) -> HashMap<u64, u64> {
+    /// goes on as it. Says which may have been replaced so, by which; by none where that cannot be told now.
+    fn begin_new(&mut self, new: Vec<New>, missing: &[u64]) -> HashMap<u64, Option<u64>> {
         let mut stood: BTreeMap<PathBuf, u64> = BTreeMap::new();
         for number in missing {
             let file = &self.files[number];
@@ -193,20 +201,31 @@ impl Roster {
             let stood = stood.get(&path).copied();
             // What is known of the file itself tells more than what stood there.
             let is_known = was.is_some();
-            let before = stood.filter(|number| !is_known && self.may_replace(&path, *number));
+            let before = match stood.filter(|_| !is_known) {
+                None => None,
+                Some(number) => match self.may_replace(&path, number) {
+                    Ok(may_be_it) => may_be_it.then_some(number),
+                    Err(why) => {
+                        self.problems.insert(path, why.to_string());
+                        replaced.insert(number, None);
+                        continue;
+                    }
+                },
+            };
             let was = was.or_else(|| self.files[&before?].generation().cloned());
             let mark = match was {
                 Some(was) => Mark::beginning(Some(was), 0),
                 None => Mark::beginning(None, if self.is_past(&stamp) { stamp.size } else { 0 }),
             };
             let number = self.add(Kept {
+                lies_on: device_of_folder(&path),
                 path,
                 identity: identity(&stamp),
                 size: stamp.size,
                 mark,
             });
             self.has_new = true;
-            replaced.extend(before.map(|before| (before, number)));
+            replaced.extend(before.map(|before| (before, Some(number))));
             let waits = stood.map(|stood| (number, (stood, before.is_some())));
             self.waiting.extend(waits);
             let file = self.files.get_mut(&number).expect("it was added");
@@ -220,12 +239,13 @@ impl Roster {
 
     /// Whether the file that is at the path now may be the one that stood there, written anew beside it: they begin alike,
     /// or the other is gone, so that it was not put aside. The first record decides.
-    fn may_replace(&self, path: &Path, before: u64) -> bool {
+    fn may_replace(&self, path: &Path, before: u64) -> io::Result<bool> {
         let before = &self.files[&before];
-        let begins =
-            File::open(path).is_ok_and(|file| before.durable.proof.begins(&file, before.durable.byte));
-        let is_gone = || whereabouts(before, &self.patterns).is_none();
-        begins || is_gone()
+        let begins = before
+            .durable
+            .proof
+            .begins(&File::open(path)?, before.durable.byte)?;
+        Ok(begins || whereabouts(before, &self.patterns)?.is_none())
     }
 
     /// Whether a file that nobody knows was there before this source looked at everything last.
@@ -237,28 +257,15 @@ impl Roster {
 
     /// No path of the settings leads to this file any more.
     fn miss(&mut self, number: u64, replaced_by: Option<u64>, now: Instant) {
-        let file = self.files.get_mut(&number).expect("whoever asks has it");
-        if !file.is_deleted
-            && replaced_by.is_none()
-            && let Some(why) = is_out_of_reach(file)
-        {
-            self.problems.insert(file.path.clone(), why);
-            return;
-        }
-        if self.by_path.get(&file.path) == Some(&number) {
-            self.by_path.remove(&file.path);
-        }
-        if !file.is_deleted {
-            match whereabouts(file, &self.patterns) {
-                Some(path) => file.path = path,
-                None => file.is_deleted = true,
+        let stamp = match self.remains(number, replaced_by.is_some()) {
+            Ok(stamp) => stamp,
+            Err(why) => {
+                let path = self.files[&number].path.clone();
+                self.problems.entry(path).or_insert(why);
+                return;
             }
-        }
-        let stamp = if file.is_deleted {
-            self.handles.stamp(number)
-        } else {
-            fs::metadata(&file.path).ok().as_ref().and_then(Stamp::of)
         };
+        let file = self.files.get_mut(&number).expect("whoever asks has it");
         let Some(stamp) = stamp else {
             let unread = (file.end(), file.size);
             let missed = (file.unread() > 0 && !file.is_over).then_some(unread);
@@ -284,38 +291,79 @@ impl Roster {
             self.behind.insert(number);
         }
     }
+
+    /// What there still is of a file to which no path of the settings leads. The error says why that cannot be known: then
+    /// it is not gone, and goes on once it can be looked at again.
+    fn remains(&mut self, number: u64, is_replaced: bool) -> Result<Option<Stamp>, String> {
+        let file = self.files.get_mut(&number).expect("whoever asks has it");
+        if !file.is_deleted {
+            if !is_replaced {
+                let unseen = self.problems.iter();
+                let mut unseen = unseen.filter(|(path, _)| file.path.starts_with(path));
+                match unseen.next() {
+                    Some((_, why)) => return Err(why.clone()),
+                    None => is_in_reach(file)?,
+                }
+            }
+            let found = whereabouts(file, &self.patterns).map_err(|why| why.to_string())?;
+            if self.by_path.get(&file.path) == Some(&number) {
+                self.by_path.remove(&file.path);
+            }
+            match found {
+                Some(path) => file.path = path,
+                None => file.is_deleted = true,
+            }
+        }
+        if file.is_deleted {
+            return Ok(self.handles.stamp(number));
+        }
+        Stamp::at(&file.path).map_err(|why| why.to_string())
+    }
 }
 
-/// Why nothing can be said about where this file is: what it lies in cannot be looked at, or is another device now, as
-/// where a volume is not mounted. Then it is not gone, and goes on once it is back.
-fn is_out_of_reach(file: &Following) -> Option<String> {
-    let (device, ..) = file.identity?;
-    let there = |folder: &Path| match fs::metadata(folder) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-        found => Some(found.and_then(|found| fs::read_dir(folder).map(|_| found))),
-    };
-    match file.path.ancestors().skip(1).find_map(there)? {
-        Err(error) => Some(error.to_string()),
-        Ok(found) => {
-            let found = Stamp::of(&found).as_ref().and_then(identity)?;
-            (found.0 != device).then(|| "what it was on is not there".to_owned())
-        }
+/// Whether the folder of this file can be looked into, and lies on the device on which it lay: not so where a volume is
+/// not mounted. The error says why not.
+fn is_in_reach(file: &Following) -> Result<(), String> {
+    let mut folders = file.path.ancestors().skip(1);
+    let found = folders.find_map(|folder| Stamp::at(folder).transpose());
+    let found = found.transpose().map_err(|why| why.to_string())?;
+    match (found.and_then(|folder| folder.device()), file.lies_on) {
+        (Some(now), Some(then)) if now != then => Err("what it was on is not there".into()),
+        _ => Ok(()),
     }
+}
+
+fn device_of_folder(path: &Path) -> Option<u64> {
+    Stamp::at(path.parent()?).ok()??.device()
 }
 
 /// Where this file is now, if it is still in its directory. One of which nothing was read, or that was put aside under
 /// its name with other content, is told by its number, and so only where no other is meant.
-fn whereabouts(file: &Following, patterns: &Patterns) -> Option<PathBuf> {
+fn whereabouts(file: &Following, patterns: &Patterns) -> io::Result<Option<PathBuf>> {
     let is_named = |path: &Path| name_of(path) == name_of(&file.path);
-    let is_it = |path: &PathBuf| match file.is_at(path) {
-        At::Other => false,
-        At::Same if file.end() > 0 => true,
-        At::Same => !patterns.mean(path),
-        At::Changed => is_named(path) && !patterns.mean(path),
+    let is_it = |path: &Path| {
+        Ok::<_, io::Error>(match file.is_at(path)? {
+            At::Other => false,
+            At::Same if file.end() > 0 => true,
+            At::Same => !patterns.mean(path),
+            At::Changed => is_named(path) && !patterns.mean(path),
+        })
     };
-    if is_it(&file.path) {
-        return Some(file.path.clone());
+    if is_it(&file.path)? {
+        return Ok(Some(file.path.clone()));
     }
-    let directory = fs::read_dir(file.path.parent()?).ok()?;
-    directory.flatten().map(|entry| entry.path()).find(is_it)
+    let entries = match file.path.parent().map(fs::read_dir) {
+        None => return Ok(None),
+        Some(Err(error)) if is_absence(&error) => return Ok(None),
+        Some(entries) => entries?,
+    };
+    for entry in entries {
+        let path = entry?.path();
+        // Whatever else lies there may be for others alone.
+        let stamp = Stamp::at(&path).ok().flatten();
+        if stamp.as_ref().and_then(identity) == file.identity && is_it(&path)? {
+            return Ok(Some(path));
+        }
+    }
+    Ok(None)
 }

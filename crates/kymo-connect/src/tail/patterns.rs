@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs,
+    fs, io,
     path::{Component, Path, PathBuf},
 };
 
@@ -11,7 +11,7 @@ use ignore::{
     overrides::{Override, OverrideBuilder},
 };
 
-use crate::stamp::{Kind, Stamp};
+use crate::stamp::{Kind, Stamp, is_absence};
 
 /// The files of a folder that is given without a glob.
 const OF_A_FOLDER: &str = "**/*.{jsonl,ndjson}";
@@ -46,6 +46,16 @@ pub(super) struct Present {
     pub(super) files: BTreeMap<PathBuf, Stamp>,
     /// Where something may appear or change.
     pub(super) directories: BTreeSet<PathBuf>,
+    /// What cannot be looked at, and why: nothing is known of what is there.
+    pub(super) unseen: BTreeMap<PathBuf, String>,
+}
+
+impl Present {
+    fn unseen(&mut self, path: &Path, why: &io::Error) {
+        if !is_absence(why) {
+            self.unseen.insert(path.to_owned(), why.to_string());
+        }
+    }
 }
 
 impl Patterns {
@@ -109,7 +119,8 @@ impl Pattern {
     fn find(&self, but: &[PathBuf], present: &mut Present) {
         let found = fs::metadata(&self.base);
         match (&self.names, found) {
-            (_, Err(_)) => {
+            (_, Err(why)) => {
+                present.unseen(&self.base, &why);
                 // It may appear, and so may the folders it lies in.
                 let there = self.base.ancestors().skip(1).find(|path| path.is_dir());
                 present.directories.extend(there.map(Path::to_owned));
@@ -167,24 +178,45 @@ impl Names {
             .max_depth(self.depth_max)
             .filter_entry(move |entry| !but.iter().any(|but| entry.path() == but))
             .build();
-        for entry in walk.flatten() {
+        for entry in walk {
+            let entry = match entry {
+                Ok(entry) => entry,
+                Err(error) => {
+                    if let Some(why) = error.io_error() {
+                        present.unseen(path_of(&error).unwrap_or(base), why);
+                    }
+                    continue;
+                }
+            };
             let path = entry.path();
             if entry.file_type().is_some_and(|kind| kind.is_dir()) {
                 let is_deepest = self.depth_max == Some(entry.depth());
                 if !is_deepest {
                     present.directories.insert(path.to_owned());
                 }
-            } else if self.mean(path)
-                && let Ok(metadata) = fs::metadata(path)
-                && let Some(stamp) = Stamp::of(&metadata).filter(|stamp| stamp.kind == Kind::File)
-            {
-                present.files.insert(path.to_owned(), stamp);
+            } else if self.mean(path) {
+                match Stamp::at(path) {
+                    Ok(Some(stamp)) if stamp.kind == Kind::File => {
+                        present.files.insert(path.to_owned(), stamp);
+                    }
+                    Ok(_) => {}
+                    Err(why) => present.unseen(path, &why),
+                }
             }
         }
     }
 
     fn mean(&self, path: &Path) -> bool {
         path.starts_with(self.glob.path()) && self.glob.matched(path, false).is_whitelist()
+    }
+}
+
+/// Where the walk met an error.
+fn path_of(error: &ignore::Error) -> Option<&Path> {
+    match error {
+        ignore::Error::WithPath { path, .. } => Some(path),
+        ignore::Error::WithDepth { err, .. } => path_of(err),
+        _ => None,
     }
 }
 

@@ -37,16 +37,23 @@ impl Proof {
 
     /// Whether the same content stands before this byte.
     pub(super) fn holds(&self, file: &File, at: u64) -> io::Result<bool> {
-        match Self::of(file, at) {
-            Ok(now) => Ok(now == *self),
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(false),
-            Err(error) => Err(error),
-        }
+        unless_too_short(Self::of(file, at).map(|now| now == *self))
     }
 
     /// Whether this file begins like the content that was before this byte of another one.
-    pub(super) fn begins(&self, file: &File, at: u64) -> bool {
-        at > 0 && hash(file, 0, span_before(at)).is_ok_and(|head| head == self.head)
+    pub(super) fn begins(&self, file: &File, at: u64) -> io::Result<bool> {
+        if at == 0 {
+            return Ok(false);
+        }
+        unless_too_short(hash(file, 0, span_before(at)).map(|head| head == self.head))
+    }
+}
+
+/// A file that ends sooner has other content.
+fn unless_too_short(same: io::Result<bool>) -> io::Result<bool> {
+    match same {
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(false),
+        same => same,
     }
 }
 

@@ -26,15 +26,14 @@ fn follow(files: &[(&str, &[u8])]) -> Following {
     for (name, content) in files {
         fs::write(folder.path().join(name), content).unwrap();
     }
-    follow_in(folder, TailSettings::default().open_files_max)
+    follow_in(folder)
 }
 
 /// Follows a folder as it is.
-fn follow_in(folder: tempfile::TempDir, open_files_max: usize) -> Following {
+fn follow_in(folder: tempfile::TempDir) -> Following {
     let settings = TailSettings {
         paths: vec![folder.path().to_string_lossy().into_owned()],
         sweep_ms: 100,
-        open_files_max,
         ..TailSettings::default()
     };
     let (collector, stop) = (Arc::new(Collector::default()), CancellationToken::new());
@@ -122,39 +121,13 @@ async fn a_file_with_two_names_is_followed_once() {
         folder.path().join("same.jsonl"),
     )
     .unwrap();
-    let following = follow_in(folder, TailSettings::default().open_files_max);
+    let following = follow_in(folder);
     following.until(1).await;
     following.append("run-5.jsonl", &line(2));
     assert_eq!(following.until(2).await, [1, 2]);
     // Several looks later there is nothing more.
     tokio::time::sleep(Duration::from_millis(500)).await;
     assert_eq!(following.until(2).await, [1, 2]);
-    following.end().await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_folder_that_is_out_of_reach_for_a_while_repeats_nothing() {
-    let (folder, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let (runs, away) = (folder.path().join("runs"), elsewhere.path().join("runs"));
-    fs::create_dir(&runs).unwrap();
-    fs::write(runs.join("a.jsonl"), line(1)).unwrap();
-    fs::write(runs.join("b.jsonl"), line(1)).unwrap();
-    // One of them is not held open, so that only its path leads to it.
-    let following = follow_in(folder, 1);
-    following.until(2).await;
-    fs::rename(&runs, &away).unwrap();
-    // What stands there cannot be looked into.
-    fs::write(&runs, "no folder").unwrap();
-    tokio::time::sleep(Duration::from_millis(500)).await;
-    fs::remove_file(&runs).unwrap();
-    fs::rename(&away, &runs).unwrap();
-    following.append("runs/a.jsonl", &line(2));
-    following.append("runs/b.jsonl", &line(2));
-    let mut numbers = following.until(4).await;
-    numbers.sort_unstable();
-    assert_eq!(numbers, [1, 1, 2, 2]);
-    tokio::time::sleep(Duration::from_millis(500)).await;
-    assert_eq!(following.until(4).await.len(), 4);
     following.end().await;
 }
 

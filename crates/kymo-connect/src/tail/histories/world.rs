@@ -1,4 +1,4 @@
-//! Any history of files and of the program itself, played to the roster: each record becomes one event, once.
+//! A folder with writers, the roster that follows it and may be killed, and a ledger that remembers.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -9,10 +9,9 @@ use std::{
 };
 
 use kymo_event::Micros;
-use proptest::prelude::*;
 use serde_json::Value;
 
-use super::{
+use super::super::{
     TailSettings,
     cursor::{Document, identity},
     patterns::Patterns,
@@ -22,14 +21,14 @@ use crate::stamp::Stamp;
 
 /// What a hub keeps: an event is known by its source, its id and its content.
 #[derive(Default)]
-struct Ledger {
-    known: BTreeSet<(String, String, String)>,
-    numbers: Vec<u64>,
-    pasts: BTreeMap<u64, bool>,
+pub(super) struct Ledger {
+    pub(super) known: BTreeSet<(String, String, String)>,
+    pub(super) numbers: Vec<u64>,
+    pub(super) pasts: BTreeMap<u64, bool>,
 }
 
 impl Ledger {
-    fn take(&mut self, batch: &Batch) {
+    pub(super) fn take(&mut self, batch: &Batch) {
         for event in &batch.events {
             let id = event.id.as_deref().expect("every event has an id").to_owned();
             let data = event.data.as_deref().unwrap_or("");
@@ -46,44 +45,44 @@ impl Ledger {
 
 /// A file as its writer knows it.
 #[derive(Default)]
-struct Written {
+pub(super) struct Written {
     /// Every record that is whole in it, in order: its number and its text.
-    records: Vec<(u64, String)>,
+    pub(super) records: Vec<(u64, String)>,
     /// What is still to be written of the record that was begun last.
-    unfinished: Option<(u64, String, usize)>,
+    pub(super) unfinished: Option<(u64, String, usize)>,
 }
 
 impl Written {
-    fn size(&self) -> usize {
+    pub(super) fn size(&self) -> usize {
         self.records.iter().map(|(_, text)| text.len()).sum()
     }
 }
 
 /// The folder, its writers, the roster that may be killed, and the ledger that remembers.
-struct World {
-    folder: tempfile::TempDir,
-    files: BTreeMap<PathBuf, Written>,
+pub(super) struct World {
+    pub(super) folder: tempfile::TempDir,
+    pub(super) files: BTreeMap<PathBuf, Written>,
     /// Renamed to where no pattern leads; their writers may still hold them.
-    rotated: BTreeMap<PathBuf, Written>,
-    roster: Roster,
+    pub(super) rotated: BTreeMap<PathBuf, Written>,
+    pub(super) roster: Roster,
     /// The document on disk.
-    kept: Document,
-    ledger: Ledger,
-    now: Instant,
-    next: u64,
-    written: BTreeSet<u64>,
+    pub(super) kept: Document,
+    pub(super) ledger: Ledger,
+    pub(super) now: Instant,
+    pub(super) next: u64,
+    pub(super) written: BTreeSet<u64>,
     /// Removed before they were read.
-    excused: BTreeSet<u64>,
-    lost: Vec<Lost>,
-    refused: u64,
+    pub(super) excused: BTreeSet<u64>,
+    pub(super) lost: Vec<Lost>,
+    pub(super) refused: u64,
     /// What is removed was read before.
-    is_gentle: bool,
-    rotations: u32,
+    pub(super) is_gentle: bool,
+    pub(super) rotations: u32,
 }
 
-fn roster(folder: &Path, document: Document) -> Roster {
+pub(super) fn roster(folder: &Path, document: Document) -> Roster {
     let settings = TailSettings {
-        paths: vec![folder.join("*.jsonl").to_string_lossy().into_owned()],
+        paths: vec![folder.join("**/*.jsonl").to_string_lossy().into_owned()],
         source: Some("test".into()),
         open_files_max: 2,
         ..TailSettings::default()
@@ -93,7 +92,7 @@ fn roster(folder: &Path, document: Document) -> Roster {
 }
 
 impl World {
-    fn new(is_gentle: bool) -> Self {
+    pub(super) fn new(is_gentle: bool) -> Self {
         let folder = tempfile::tempdir().unwrap();
         Self {
             files: BTreeMap::new(),
@@ -113,13 +112,13 @@ impl World {
         }
     }
 
-    fn path(&self, name: u8) -> PathBuf {
+    pub(super) fn path(&self, name: u8) -> PathBuf {
         self.folder
             .path()
             .join(format!("{}.jsonl", ["a", "b", "c"][usize::from(name) % 3]))
     }
 
-    fn record(&mut self, form: u8) -> (u64, String) {
+    pub(super) fn record(&mut self, form: u8) -> (u64, String) {
         let n = self.next;
         self.next += 1;
         let pad = "x".repeat((n * 7 % 90) as usize);
@@ -134,7 +133,7 @@ impl World {
         (n, text)
     }
 
-    fn append_to(&mut self, path: &Path, is_rotated: bool, form: u8, part: Option<u8>) {
+    pub(super) fn append_to(&mut self, path: &Path, is_rotated: bool, form: u8, part: Option<u8>) {
         let record = self.record(form);
         let files = if is_rotated {
             &mut self.rotated
@@ -170,7 +169,7 @@ impl World {
     }
 
     /// What is in the file from its record `from` on will be removed.
-    fn before_removing(&mut self, path: &Path, from: usize) {
+    pub(super) fn before_removing(&mut self, path: &Path, from: usize) {
         if self.is_gentle {
             self.look();
             while self.hand_on(u8::MAX) {}
@@ -184,7 +183,7 @@ impl World {
         self.excused.extend(unread);
     }
 
-    fn rewrite(&mut self, path: &Path, keep: usize, add: u8, in_place: bool) {
+    pub(super) fn rewrite(&mut self, path: &Path, keep: usize, add: u8, in_place: bool) {
         let Some(written) = self.files.get(path) else {
             return;
         };
@@ -216,19 +215,19 @@ impl World {
         self.files.insert(path.to_owned(), written);
     }
 
-    fn look(&mut self) {
+    pub(super) fn look(&mut self) {
         self.roster.look(self.now, Micros(1));
         if std::mem::take(&mut self.roster.has_new) {
             self.keep();
         }
     }
 
-    fn keep(&mut self) {
+    pub(super) fn keep(&mut self) {
         self.kept = through_disk(&self.roster.document());
     }
 
     /// Whether somebody who begins with what is on disk knows this file.
-    fn is_kept(&self, path: &Path) -> bool {
+    pub(super) fn is_kept(&self, path: &Path) -> bool {
         let stamp = Stamp::of(&fs::metadata(path).unwrap()).unwrap();
         self.kept
             .files
@@ -237,7 +236,7 @@ impl World {
     }
 
     /// Reads a batch and goes so far with it; whether there was one.
-    fn hand_on(&mut self, so_far: u8) -> bool {
+    pub(super) fn hand_on(&mut self, so_far: u8) -> bool {
         let Some(batch) = self.roster.read() else {
             return false;
         };
@@ -272,88 +271,12 @@ impl World {
         true
     }
 
-    fn kill(&mut self) {
+    pub(super) fn kill(&mut self) {
         self.roster = roster(self.folder.path(), self.kept.clone());
     }
 
-    fn play(&mut self, step: &Step) {
-        match *step {
-            Step::Append { name, form, part } => {
-                let path = self.path(name);
-                self.append_to(&path, false, form, part);
-            }
-            Step::AppendToRotated { form } => {
-                if let Some(path) = self.rotated.keys().next_back().cloned() {
-                    self.append_to(&path, true, form, None);
-                }
-            }
-            Step::Rotate { name } => {
-                let path = self.path(name);
-                // Cut and put aside before anybody looks it would not be known again.
-                self.look();
-                if self.files.contains_key(&path) && !self.is_kept(&path) {
-                    // Nobody ever saw it.
-                    self.before_removing(&path, 0);
-                    self.files.remove(&path);
-                    fs::remove_file(&path).unwrap();
-                }
-                if let Some(written) = self.files.remove(&path) {
-                    self.rotations += 1;
-                    let to = path.with_extension(format!("jsonl.{}", self.rotations));
-                    fs::rename(&path, &to).unwrap();
-                    self.rotated.insert(to, written);
-                }
-            }
-            Step::Rename { name } => {
-                let (from, to) = (self.path(name), self.path(name + 1));
-                // Replaced and moved before anybody looks it would be a file like any other, and so the other way round.
-                self.look();
-                if !self.files.contains_key(&to)
-                    && let Some(written) = self.files.remove(&from)
-                {
-                    fs::rename(&from, &to).unwrap();
-                    self.files.insert(to, written);
-                    self.look();
-                }
-            }
-            Step::Rewrite {
-                name,
-                keep,
-                add,
-                in_place,
-            } => self.rewrite(&self.path(name), usize::from(keep), add, in_place),
-            Step::Truncate { name } => {
-                let path = self.path(name);
-                if self.files.contains_key(&path) {
-                    self.before_removing(&path, 0);
-                    fs::write(&path, "").unwrap();
-                    self.files.insert(path, Written::default());
-                }
-            }
-            Step::Delete { name } => {
-                let path = self.path(name);
-                if self.files.contains_key(&path) {
-                    self.before_removing(&path, 0);
-                    fs::remove_file(&path).unwrap();
-                    self.files.remove(&path);
-                }
-            }
-            Step::Hear { name } => {
-                if self.roster.glance(&self.path(name), self.now) {
-                    self.look();
-                }
-            }
-            Step::Look { after_ms } => {
-                self.now += Duration::from_millis(after_ms);
-                self.look();
-            }
-            Step::HandOn { so_far } => _ = self.hand_on(so_far),
-            Step::Kill => self.kill(),
-        }
-    }
-
     /// What is there is read to its end, and compared with what was written.
-    fn end(&mut self) {
+    pub(super) fn end(&mut self) {
         for _ in 0..3 {
             self.now += Duration::from_secs(2);
             self.look();
@@ -387,89 +310,12 @@ impl World {
         );
     }
 
-    fn deleted(&self) -> usize {
+    pub(super) fn deleted(&self) -> usize {
         self.roster.files.values().filter(|file| file.is_deleted).count()
     }
 }
 
 /// As it comes back from the disk.
-fn through_disk(document: &Document) -> Document {
+pub(super) fn through_disk(document: &Document) -> Document {
     serde_json::from_str(&serde_json::to_string(document).unwrap()).unwrap()
-}
-
-#[derive(Clone, Debug)]
-enum Step {
-    Append {
-        name: u8,
-        form: u8,
-        part: Option<u8>,
-    },
-    AppendToRotated {
-        form: u8,
-    },
-    Rotate {
-        name: u8,
-    },
-    Rename {
-        name: u8,
-    },
-    Rewrite {
-        name: u8,
-        keep: u8,
-        add: u8,
-        in_place: bool,
-    },
-    Truncate {
-        name: u8,
-    },
-    Delete {
-        name: u8,
-    },
-    /// Of a change to this file was heard.
-    Hear {
-        name: u8,
-    },
-    Look {
-        after_ms: u64,
-    },
-    /// 0: killed after reading, 1: after writing births down, 2: after handing on; 3: not taken; 4: killed after settling.
-    HandOn {
-        so_far: u8,
-    },
-    Kill,
-}
-
-fn step() -> impl Strategy<Value = Step> {
-    let name = 0..3_u8;
-    prop_oneof![
-        8 => (name.clone(), any::<u8>(), prop::option::weighted(0.3, any::<u8>()))
-            .prop_map(|(name, form, part)| Step::Append { name, form, part }),
-        2 => any::<u8>().prop_map(|form| Step::AppendToRotated { form }),
-        2 => name.clone().prop_map(|name| Step::Rotate { name }),
-        1 => name.clone().prop_map(|name| Step::Rename { name }),
-        2 => (name.clone(), 0..9_u8, 0..4_u8, any::<bool>())
-            .prop_map(|(name, keep, add, in_place)| Step::Rewrite { name, keep, add, in_place }),
-        1 => name.clone().prop_map(|name| Step::Truncate { name }),
-        1 => name.clone().prop_map(|name| Step::Delete { name }),
-        4 => name.prop_map(|name| Step::Hear { name }),
-        4 => (0..2_000_u64).prop_map(|after_ms| Step::Look { after_ms }),
-        8 => (0..12_u8).prop_map(|so_far| Step::HandOn { so_far }),
-        1 => Just(Step::Kill),
-    ]
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, max_shrink_iters: 20_000, ..ProptestConfig::default() })]
-
-    #[test]
-    fn whatever_becomes_of_files_and_of_the_program_each_record_is_one_event(
-        steps in prop::collection::vec(step(), 1..60),
-        is_gentle in any::<bool>(),
-    ) {
-        let mut world = World::new(is_gentle);
-        for step in &steps {
-            world.play(step);
-        }
-        world.end();
-    }
 }
