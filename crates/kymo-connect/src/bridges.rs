@@ -2,7 +2,11 @@
 //!
 //! Every kind is a variant with its settings here, and a room of its own.
 
-use std::{collections::BTreeMap, path::Path, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use kymo_event::{
     Filter,
@@ -13,6 +17,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     Cursors, HubOutlet, Tail, TailPlan, TailSettings,
+    file::{FileSink, resolved, run_file_sink},
     nats::{NatsSink, NatsSource, run_nats_sink, run_nats_source},
     run_routes,
 };
@@ -32,6 +37,16 @@ impl BridgesSettings {
     pub fn problem(&self) -> Option<String> {
         let sources = self.sources.values().find_map(SourceSettings::problem);
         sources.or_else(|| self.sinks.values().find_map(SinkSettings::problem))
+    }
+
+    /// The files that sinks write.
+    fn written_files(&self) -> Vec<PathBuf> {
+        let file = |sink: &SinkSettings| match sink {
+            SinkSettings::File(settings) => settings.file().ok(),
+            SinkSettings::Nats(_) => None,
+        };
+        let files = self.sinks.values().filter_map(file);
+        files.map(|file| resolved(&file)).collect()
     }
 }
 
@@ -97,7 +112,10 @@ impl SourceSettings {
 /// A sink and where it gives.
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
+#[expect(clippy::large_enum_variant, reason = "there are a handful, read once")]
 pub enum SinkSettings {
+    /// A file of JSON lines.
+    File(FileSink),
     /// NATS subjects, or a JetStream stream.
     Nats(NatsSink),
 }
@@ -105,6 +123,7 @@ pub enum SinkSettings {
 impl SinkSettings {
     fn problem(&self) -> Option<String> {
         match self {
+            Self::File(settings) => settings.problem(),
             Self::Nats(settings) => settings.problem(),
         }
     }
@@ -124,8 +143,10 @@ impl Bridges {
         tasks.spawn(run_routes(hub.clone(), cursors.clone(), end.clone()));
         for (name, source) in &settings.sources {
             match source {
-                SourceSettings::Tail(settings) => {
-                    let plan = TailPlan::kept(name, settings.clone(), data, &cursors, hub);
+                SourceSettings::Tail(tail) => {
+                    let plan = TailPlan::kept(name, tail.clone(), data, &cursors, hub);
+                    // What our own sinks write would go in circles.
+                    let plan = plan.but(settings.written_files());
                     let outlet = Arc::new(HubOutlet::new(hub.clone(), "tail"));
                     let tail = Tail::start(plan, outlet, end);
                     tasks.spawn(async move {
@@ -144,6 +165,9 @@ impl Bridges {
         for (name, sink) in settings.sinks.clone() {
             let (hub, cursors, end) = (hub.clone(), cursors.clone(), end.clone());
             match sink {
+                SinkSettings::File(settings) => {
+                    tasks.spawn(run_file_sink(name, settings, data.to_owned(), hub, cursors, end))
+                }
                 SinkSettings::Nats(settings) => tasks.spawn(run_nats_sink(name, settings, hub, cursors, end)),
             };
         }

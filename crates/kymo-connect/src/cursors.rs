@@ -70,8 +70,17 @@ impl Cursors {
             Direction::Sink => "sink",
             Direction::Route => "route",
         };
+        self.file(&format!("{direction}-{name}"))
+    }
+
+    /// What a sink knows of its other side, besides its place.
+    pub(crate) fn beside_sink<T: Serialize + DeserializeOwned>(&self, name: &str) -> CursorFile<T> {
+        self.file(&format!("other-side-{name}"))
+    }
+
+    fn file<T>(&self, name: &str) -> CursorFile<T> {
         CursorFile {
-            path: self.folder.join(format!("{direction}-{name}.json")).into(),
+            path: self.folder.join(format!("{name}.json")).into(),
             place: PhantomData,
         }
     }

@@ -8,6 +8,7 @@
 mod bridges;
 mod clock;
 mod cursors;
+mod file;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 mod git;
@@ -28,6 +29,7 @@ mod watch;
 
 pub use bridges::{Bridges, BridgesSettings, SinkSettings, SourceSettings, without_userinfo};
 pub use cursors::{CursorFile, Cursors, Loaded};
+pub use file::FileSink;
 pub use nats::{NatsServer, NatsSink, NatsSource};
 pub use outlet::{Emitted, HubOutlet, Outlet, Refused, Taken};
 pub use records::{FileRecords, excerpt};

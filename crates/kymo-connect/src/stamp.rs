@@ -87,12 +87,12 @@ pub(crate) fn is_absence(error: &io::Error) -> bool {
 
 #[cfg(unix)]
 #[allow(clippy::unnecessary_wraps)] // other systems have none
-fn identity(metadata: &Metadata) -> Option<Identity> {
+pub(crate) fn identity(metadata: &Metadata) -> Option<Identity> {
     use std::os::unix::fs::MetadataExt;
     Some((metadata.dev(), metadata.ino(), metadata.created().ok()))
 }
 
 #[cfg(not(unix))]
-fn identity(_: &Metadata) -> Option<Identity> {
+pub(crate) fn identity(_: &Metadata) -> Option<Identity> {
     None
 }

@@ -63,7 +63,7 @@ impl Batch {
         self.places.is_empty()
     }
 
-    /// Bytes of their lines.
+    /// Bytes it holds in memory: the frames that their lines lie in.
     #[must_use]
     pub fn bytes(&self) -> usize {
         self.bytes
@@ -94,7 +94,6 @@ impl Batch {
             match LineView::parse(line) {
                 Ok(view) if wanted.takes(&view) => {
                     self.oldest.get_or_insert_with(|| view.recorded());
-                    self.bytes += line.len();
                     self.places.push(Place {
                         frame: number,
                         start: u32::try_from(start).expect("a frame is bounded"),
@@ -107,6 +106,7 @@ impl Batch {
             start = end + 1;
         }
         if self.places.len() > before {
+            self.bytes += frame.len();
             self.frames.push(frame.clone());
         }
         left_out

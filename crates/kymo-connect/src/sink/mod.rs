@@ -6,7 +6,8 @@
 //! memory. A [`Sink`] only connects and delivers.
 //!
 //! A crash between a delivery and the storing of the place repeats up to a second's worth. Every event has an identity
-//! that stays the same ([`Item::identity`]), so that the other side can tell.
+//! that stays the same ([`Item::identity`]), so that the other side can tell; a sink that can tell by itself notes what it
+//! needs for that just before ([`Sink::keep`]).
 
 mod batch;
 mod breaker;
@@ -14,7 +15,7 @@ mod follow;
 mod place;
 mod run;
 
-use std::{future::Future, time::Duration};
+use std::{future::Future, io, time::Duration};
 
 use kymo_event::Filter;
 use kymo_hub::BridgeFault;
@@ -39,6 +40,12 @@ pub trait Sink: Send + 'static {
     /// Parts from the other side; everything delivered is safe already.
     fn close(&mut self) -> impl Future<Output = ()> + Send {
         std::future::ready(())
+    }
+
+    /// Makes sure that everything delivered stays there, and notes what the sink itself must know to go on. Called
+    /// right before the place behind what was delivered is stored; after an error it is not.
+    fn keep(&mut self) -> impl Future<Output = io::Result<()>> + Send {
+        std::future::ready(Ok(()))
     }
 
     /// What events are marked with that came from this very other side ([`kymo_event::way`]): they are not given back.

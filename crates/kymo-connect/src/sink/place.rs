@@ -43,13 +43,13 @@ impl Place {
         let loaded = file.load().map_err(unreadable)?;
         let ledger = hub.ledger().id();
         let (next, stored) = match loaded {
-            Loaded::At(position) => {
-                if position.ledger != ledger {
-                    let data =
-                        json!({ "reason": "other_ledger", "ledger": position.ledger, "next": position.next });
-                    bridge.note("kymo.bridge.gap", Level::Warn, data);
-                }
-                (position.next, Some(position.next))
+            Loaded::At(position) if position.ledger == ledger => (position.next, Some(position.next)),
+            Loaded::At(other) => {
+                let data = json!({
+                    "reason": "other_ledger", "ledger": other.ledger, "next": other.next, "begins": begin,
+                });
+                bridge.note("kymo.bridge.gap", Level::Warn, data);
+                (first(begin, hub).await?, None)
             }
             Loaded::Absent => (first(begin, hub).await?, None),
             Loaded::Damaged { kept, cause } => {
@@ -76,14 +76,21 @@ impl Place {
 
     /// When it is time to store it, if it moved.
     pub(super) fn due(&self) -> Option<Instant> {
-        (self.stored != Some(self.position.next)).then_some(self.store_after)
+        self.moved().then_some(self.store_after)
+    }
+
+    /// Whether it is not stored as it is.
+    pub(super) fn moved(&self) -> bool {
+        self.stored != Some(self.position.next)
+    }
+
+    /// It could not be stored; that is tried again, but not at once.
+    pub(super) fn later(&mut self) {
+        self.store_after = Instant::now() + STORE_EVERY;
     }
 
     pub(super) async fn store(&mut self) -> io::Result<()> {
-        if self.stored == Some(self.position.next) {
-            return Ok(());
-        }
-        self.store_after = Instant::now() + STORE_EVERY;
+        self.later();
         let (file, position) = (self.file.clone(), self.position.clone());
         let storing = tokio::task::spawn_blocking(move || file.store(&position));
         storing.await.map_err(io::Error::other)??;

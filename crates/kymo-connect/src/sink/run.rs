@@ -227,7 +227,15 @@ impl<S: Sink> Run<S> {
     }
 
     async fn store(&mut self) {
-        if let Err(error) = self.place.store().await {
+        if !self.place.moved() {
+            return;
+        }
+        let stored = match self.sink.keep().await {
+            Ok(()) => self.place.store().await,
+            kept => kept,
+        };
+        if let Err(error) = stored {
+            self.place.later();
             let message = format!("the place of this sink cannot be stored, so a restart repeats: {error}");
             self.bridge.fault(BridgeFault::new("cursor_unwritable", message));
         }

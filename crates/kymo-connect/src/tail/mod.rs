@@ -19,5 +19,6 @@ mod settings;
 #[cfg(test)]
 mod histories;
 
+pub(crate) use patterns::expand;
 pub use service::{Tail, TailPlan, TailStatus};
 pub use settings::{DialectName, TailSettings};

@@ -225,7 +225,7 @@ fn has_glob(name: &str) -> bool {
 }
 
 /// `~` is the home folder, `$NAME` what the environment says.
-fn expand(path: &str) -> Result<PathBuf, String> {
+pub(crate) fn expand(path: &str) -> Result<PathBuf, String> {
     if let Some(rest) = path.strip_prefix("~/").or((path == "~").then_some("")) {
         let home = std::env::home_dir().ok_or("begins with ~, and there is no home folder: write it out")?;
         return Ok(home.join(rest));

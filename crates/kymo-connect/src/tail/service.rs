@@ -94,6 +94,13 @@ impl TailPlan {
         }
     }
 
+    /// Leaves these files out, too.
+    #[must_use]
+    pub fn but(mut self, files: Vec<PathBuf>) -> Self {
+        self.but.extend(files);
+        self
+    }
+
     /// The same as a bridge of this hub, which goes on where it was.
     #[must_use]
     pub fn kept(name: &str, settings: TailSettings, data: &Path, cursors: &Cursors, hub: &Hub) -> Self {

@@ -50,6 +50,12 @@ impl TailSettings {
 pub struct DialectName(&'static str);
 
 impl DialectName {
+    /// Kymo's own.
+    #[must_use]
+    pub fn native() -> Self {
+        Self("kymo")
+    }
+
     /// The dialect itself.
     #[must_use]
     pub fn dialect(self) -> &'static dyn Dialect {

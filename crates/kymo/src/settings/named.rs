@@ -227,7 +227,7 @@ fn wrong(message: String) -> Failure {
 
 #[cfg(test)]
 mod tests {
-    use kymo_connect::{NatsSink, NatsSource, SinkSettings, SourceSettings, TailSettings};
+    use kymo_connect::{FileSink, NatsSink, NatsSource, SinkSettings, SourceSettings, TailSettings};
 
     use super::*;
 
@@ -339,7 +339,13 @@ mod tests {
         let source = serde_json::to_value(SourceSettings::Nats(NatsSource::default())).expect("JSON");
         let sink = serde_json::to_value(SinkSettings::Nats(NatsSink::default())).expect("JSON");
         let tail = serde_json::to_value(SourceSettings::Tail(TailSettings::default())).expect("JSON");
-        let all = [("sources", tail), ("sources", source), ("sinks", sink)];
+        let file = serde_json::to_value(SinkSettings::File(FileSink::default())).expect("JSON");
+        let all = [
+            ("sources", tail),
+            ("sources", source),
+            ("sinks", file),
+            ("sinks", sink),
+        ];
         assert_eq!(EXAMPLES.len(), all.len());
         for (section, settings) in all {
             let kind = settings["kind"].as_str().expect("a kind");
@@ -361,7 +367,8 @@ mod tests {
                 assert!(setting.about.ends_with('.'), "{} is not explained", setting.key);
                 let default = &settings[example.name_of(setting)];
                 // What has no default of its own has an example.
-                if !default.is_null() && !default.as_array().is_some_and(Vec::is_empty) {
+                let is_empty = default.as_array().is_some_and(Vec::is_empty) || default == "";
+                if !default.is_null() && !is_empty {
                     assert_eq!(
                         default.to_string().replace(',', ", "),
                         setting.value,
