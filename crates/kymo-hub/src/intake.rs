@@ -18,9 +18,9 @@ use crate::{Principal, Rejected, counters::tally::Tally, ids::repeats::Repeats, 
 /// Refusals that are listed in a receipt; the rest are counted, because each is larger than its record may be.
 const LISTED_MAX: usize = 1_000;
 
-/// What comes through this door lies on disk already: holding it back spares nobody, but one limited spool would block
-/// the others and start again from its beginning after every restart.
-const BACKLOG_DOOR: &str = "spool";
+/// What comes through these doors lies on disk already: holding it back spares nobody, but one limited spool would block
+/// the others and start again from its beginning after every restart, and of a file that is taken in most would be refused.
+const BACKLOG_DOORS: [&str; 2] = ["spool", "import"];
 
 pub(crate) mod combiner;
 mod commit;
@@ -97,6 +97,15 @@ impl Intake {
         }
     }
 
+    /// The same for who says itself what becomes of a refused event: the receipt knows nothing of it.
+    ///
+    /// # Errors
+    ///
+    /// Why it is refused.
+    pub fn try_event(&mut self, index: usize, event: &Event<'_>) -> Result<(), Refusal> {
+        self.admit(index, event, None)
+    }
+
     /// Notes a record that was refused before it got here.
     pub fn refuse(&mut self, index: usize, refusal: Refusal) {
         *self.refused.entry(refusal.code).or_default() += 1;
@@ -155,7 +164,7 @@ impl Intake {
         let bound = self.principal.bind(event)?;
         let event = bound.as_ref().unwrap_or(event);
         if let Some(limit) = hub.rates.limit()
-            && self.door != BACKLOG_DOOR
+            && !BACKLOG_DOORS.contains(&self.door)
             && !hub
                 .rates
                 .admit_in_order(&event.source, event.level, hub.clock.now(), &mut self.limited)

@@ -218,6 +218,9 @@ async fn every_event_is_written_once_over_kills_rotations_and_lines_of_others() 
                     .await;
                     let old = folder.path().join(format!("events.jsonl.{}", files.len()));
                     fs::rename(&path, &old).expect("moved");
+                    if random.below(2) == 0 {
+                        fs::write(&path, "").expect("made anew by who rotates");
+                    }
                     files.push(old);
                     let more = random.below(50) + 1;
                     station.emit("a", emitted..emitted + more).await;

@@ -380,6 +380,22 @@ async fn a_damaged_place_is_said_and_the_sink_begins_anew() {
 }
 
 #[tokio::test]
+async fn a_place_in_another_ledger_is_none_in_this_one() {
+    let station = Station::new();
+    let other = OtherSide::default();
+    station.emit("a", 0..10).await;
+    let place = station.data.path().join("cursors/sink-out.json");
+    std::fs::create_dir_all(place.parent().expect("a folder")).expect("made");
+    std::fs::write(&place, "{\"ledger\":\"another\",\"next\":8}").expect("written");
+    let running = start(&station, &other, "type:a", Begin::Start);
+    given(&other, 10).await;
+    running.stop().await;
+    assert_eq!(other.numbers(), range(0..10));
+    let told = station.reopened().await.stored("type:kymo.bridge.gap").await;
+    assert_eq!(told[0]["data"]["reason"], "other_ledger");
+}
+
+#[tokio::test]
 async fn shutdown_waits_for_what_is_being_delivered_only_a_little() {
     let station = Station::new();
     let other = OtherSide::default();

@@ -1,9 +1,10 @@
 //! `kymo import`: takes events from a file of JSON lines, once, however often it is run.
 use std::{
-    collections::BTreeMap,
     fs::File,
     io::{self, BufRead, BufReader, Read},
     path::{Path, PathBuf},
+    sync::mpsc::{Receiver, SyncSender, sync_channel},
+    thread,
     time::Instant,
 };
 
@@ -19,15 +20,18 @@ use crate::{
     find::{Place, State, Where},
     printer::{BAD, DIM},
     progress::Progress,
+    receipt::Receipt,
 };
 
 mod array;
 mod destination;
-mod reading;
+mod load;
+mod loader;
 mod summary;
 
 use destination::Destination;
-use reading::{Reading, Record, Taken};
+use load::{Load, Refused};
+use loader::Loader;
 use summary::Summary;
 
 const EXAMPLES: &str = "\
@@ -49,10 +53,8 @@ Of another ledger Kymo's own events (kymo.*) are refused. Exit code 4: some were
 const RECORD_BYTES_MAX: usize = 32 << 20;
 /// Bytes that are looked at together.
 const PIECE_BYTES: u64 = 1 << 20;
-/// Records that go together. A hub that has refused a thousand of a batch looks at no more of it.
-const BATCH_RECORDS_MAX: usize = 1_000;
-/// Bytes of one request: a batch of great records must not become one that a server or a proxy before it refuses whole.
-const BATCH_BYTES_MAX: usize = 4 << 20;
+/// Loads that were read and not taken yet: reading goes on while they are stored.
+const LOADS_WAITING: usize = 2;
 
 /// Arguments of `import`.
 #[derive(clap::Args, Debug)]
@@ -85,32 +87,36 @@ fn dialect_names() -> clap::builder::PossibleValuesParser {
 impl Args {
     pub(crate) fn run(self) -> Result<Exit, Failure> {
         let (input, total) = self.open()?;
-        let mut destination = self.destination()?;
+        let destination = self.destination()?;
         let began = Instant::now();
-        let mut summary = Summary::default();
-        let progress = Progress::bytes("importing", total);
+        let (args, loader) = (&self, self.loader(&destination));
         let mut work = Work {
             file: &self.file,
-            summary: &mut summary,
-            destination: &mut destination,
-            progress,
-            batch: Vec::new(),
-            bytes: 0,
+            summary: Summary::default(),
+            progress: Progress::bytes("importing", total),
         };
-        let imported = self.import(input, &mut work);
+        // One thread reads, this one stores: neither waits for the other but by turns.
+        let (send, loads) = sync_channel(LOADS_WAITING);
+        let imported = thread::scope(|scope| {
+            let reading = scope.spawn(move || args.read(input, loader, &send));
+            let stored = work.store_all(destination, loads);
+            let read = reading
+                .join()
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            stored.and(read)
+        });
         work.progress.finish();
-        let closed = destination.close();
-        imported.and(closed)?;
-        let exit = if summary.is_all_taken() {
+        work.summary.lines = imported?;
+        let exit = if work.summary.is_all_taken() {
             Exit::Done
         } else {
             Exit::Refused
         };
-        summary.print(self.json, began.elapsed().as_secs_f64());
+        work.summary.print(self.json, began.elapsed().as_secs_f64());
         Ok(exit)
     }
 
-    fn open(&self) -> Result<(Box<dyn BufRead>, Option<u64>), Failure> {
+    fn open(&self) -> Result<(Box<dyn BufRead + Send>, Option<u64>), Failure> {
         if self.file == Path::new("-") {
             return Ok((Box::new(BufReader::with_capacity(1 << 20, io::stdin())), None));
         }
@@ -142,7 +148,7 @@ impl Args {
         }
     }
 
-    fn reading(&self) -> Reading {
+    fn loader(&self, destination: &Destination) -> Loader {
         let known_as = self
             .known_as
             .clone()
@@ -153,21 +159,24 @@ impl Args {
         let dialect: Option<&'static dyn Dialect> = dialects::by_name(&self.dialect);
         let name = || Some(self.file.file_name()?.to_string_lossy().into_owned());
         let source = self.source.clone().or_else(|| name().filter(|name| name != "-"));
-        Reading::new(&known_as, dialect, source)
+        Loader::new(&known_as, dialect, source, destination.packer())
     }
 
-    fn import(&self, mut input: Box<dyn BufRead>, work: &mut Work<'_>) -> Result<(), Failure> {
-        let reading = self.reading();
-        if array::begins(&mut input).map_err(|cause| Failure::disk("read", &self.file, &cause))? {
+    /// Reads the file to its end, or until nobody takes what is read any more; says how many lines it has.
+    fn read(
+        &self,
+        mut input: Box<dyn BufRead + Send>,
+        loader: Loader,
+        send: &SyncSender<Load>,
+    ) -> Result<u64, Failure> {
+        let failed = |cause: io::Error| Failure::disk("read", &self.file, &cause);
+        let mut loader = loader.sending(send);
+        if array::begins(&mut input).map_err(failed)? {
             let mut text = Vec::new();
-            input
-                .read_to_end(&mut text)
-                .map_err(|cause| Failure::disk("read", &self.file, &cause))?;
-            array::each(&text, &reading, &mut |byte, record| {
-                work.record(record, byte)?;
-                if work.is_full() { work.flush(byte) } else { Ok(()) }
-            })?;
-            return work.flush(text.len() as u64);
+            input.read_to_end(&mut text).map_err(failed)?;
+            array::each(&text, &mut loader);
+            loader.end(text.len() as u64);
+            return Ok(0);
         }
         let limits = Limits {
             event_bytes_max: RECORD_BYTES_MAX,
@@ -180,83 +189,58 @@ impl Args {
                 .by_ref()
                 .take(PIECE_BYTES)
                 .read_to_end(salvage.room())
-                .map_err(|cause| Failure::disk("read", &self.file, &cause))?;
+                .map_err(failed)?;
             if came > 0 {
                 ends_open = salvage.room().last() != Some(&b'\n');
             }
-            let mut records = Vec::new();
-            salvage.take(came == 0, &mut |found| {
-                records.push((found.at, reading.found(found)))
-            });
-            for (at, record) in records {
-                work.record(record, at)?;
-                if work.is_full() {
-                    work.flush(at)?;
-                }
-            }
-            if came == 0 {
+            salvage.take(came == 0, &mut |found| loader.found(found));
+            if came == 0 || loader.is_over() {
                 let (end, line) = salvage.position();
-                work.summary.lines = line - 1 + u64::from(ends_open);
-                return work.flush(end);
+                loader.end(end);
+                return Ok(line - 1 + u64::from(ends_open));
             }
         }
     }
 }
 
-/// Records on their way, and what became of them.
+/// What became of the records so far.
 struct Work<'a> {
     file: &'a Path,
-    summary: &'a mut Summary,
-    destination: &'a mut Destination,
+    summary: Summary,
     progress: Progress,
-    batch: Vec<(u64, Taken)>,
-    bytes: usize,
 }
 
 impl Work<'_> {
-    /// Adds a record that begins at `position`, after sending what would be too much together with it.
-    fn record(&mut self, record: Record, position: u64) -> Result<(), Failure> {
-        match record.event {
-            Ok(taken) => {
-                if self.bytes + taken.text.len() + 1 > BATCH_BYTES_MAX {
-                    self.flush(position)?;
-                }
-                self.bytes += taken.text.len() + 1;
-                self.batch.push((record.line, taken));
-            }
-            Err((refusal, excerpt)) => self.refused(record.line, refusal.code, &refusal.message, &excerpt),
+    /// Stores what comes, until there is no more.
+    fn store_all(&mut self, mut destination: Destination, loads: Receiver<Load>) -> Result<(), Failure> {
+        let stored = loads
+            .into_iter()
+            .try_for_each(|load| destination.store(load, &mut |load, receipt| self.stored(load, receipt)))
+            .and_then(|()| destination.settle(&mut |load, receipt| self.stored(load, receipt)));
+        let closed = destination.close();
+        stored.and(closed)
+    }
+
+    fn stored(&mut self, mut load: Load, receipt: &Receipt) {
+        self.summary.stored += receipt.accepted as u64;
+        self.summary.known += receipt.duplicates.len() as u64;
+        load.reject(&receipt.rejected);
+        for refused in &load.refused {
+            self.refused(refused);
         }
-        Ok(())
-    }
-
-    const fn is_full(&self) -> bool {
-        self.batch.len() >= BATCH_RECORDS_MAX || self.bytes >= 2 << 20
-    }
-
-    fn flush(&mut self, position: u64) -> Result<(), Failure> {
-        if !self.batch.is_empty() {
-            let batch = std::mem::take(&mut self.batch);
-            self.bytes = 0;
-            let texts: Vec<&str> = batch.iter().map(|(_, taken)| taken.text.as_str()).collect();
-            let receipt = self.destination.store(&texts)?;
-            self.summary.stored += receipt.accepted as u64;
-            self.summary.known += receipt.duplicates.len() as u64;
-            let rejected: BTreeMap<_, _> = receipt.rejected.iter().map(|why| (why.index, why)).collect();
-            for (index, (line, taken)) in batch.iter().enumerate() {
-                match rejected.get(&index) {
-                    Some(why) => {
-                        let excerpt = kymo_connect::excerpt(taken.text.as_bytes());
-                        self.refused(*line, &why.code, &why.message, &excerpt);
-                    }
-                    None => self.summary.took(taken),
-                }
-            }
+        for note in &load.notes {
+            self.summary.took(note);
         }
-        self.progress.at(position, self.summary.total());
-        Ok(())
+        self.progress.at(load.position, self.summary.total());
     }
 
-    fn refused(&mut self, line: u64, code: &str, message: &str, excerpt: &str) {
+    fn refused(&mut self, refused: &Refused) {
+        let Refused {
+            line,
+            code,
+            message,
+            excerpt,
+        } = refused;
         self.summary.refused(code);
         let file = self.file.display();
         self.progress.say(&format!(

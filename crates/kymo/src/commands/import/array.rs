@@ -3,8 +3,7 @@ use std::io::{self, BufRead};
 
 use kymo_event::{Limits, RecordFormat, Records};
 
-use super::reading::{Reading, Record};
-use crate::failure::Failure;
+use super::loader::Sending;
 
 /// Whether the first thing in the input is an opening bracket.
 pub(super) fn begins(input: &mut dyn BufRead) -> io::Result<bool> {
@@ -14,11 +13,7 @@ pub(super) fn begins(input: &mut dyn BufRead) -> io::Result<bool> {
 }
 
 /// Reads every record. A text that begins with a bracket may still be lines that are arrays; the records say so.
-pub(super) fn each(
-    text: &[u8],
-    reading: &Reading,
-    record: &mut dyn FnMut(u64, Record) -> Result<(), Failure>,
-) -> Result<(), Failure> {
+pub(super) fn each(text: &[u8], loader: &mut Sending<'_>) {
     let limits = Limits {
         event_bytes_max: usize::MAX,
         batch_bytes_max: usize::MAX,
@@ -26,16 +21,16 @@ pub(super) fn each(
     };
     let records = match Records::new(text, RecordFormat::Json, &limits) {
         Ok(records) => records,
-        Err(refusal) => {
-            return record(0, reading.element(Err(refusal), 0, 1));
-        }
+        Err(refusal) => return loader.element(Err(refusal), 0, 1),
     };
     let (mut line, mut counted) = (1, 0);
     for found in records {
         let byte = found.byte.min(text.len());
         line += memchr::memchr_iter(b'\n', &text[counted..byte]).count() as u64;
         counted = byte;
-        record(byte as u64, reading.element(found.value, byte as u64, line))?;
+        loader.element(found.value, byte as u64, line);
+        if loader.is_over() {
+            return;
+        }
     }
-    Ok(())
 }

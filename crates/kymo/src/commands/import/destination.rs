@@ -1,11 +1,18 @@
 //! Where imported events go: to a server, or straight into a folder on which none runs.
-use std::{path::Path, time::Duration};
+use std::{
+    collections::VecDeque,
+    future::{Future, poll_fn},
+    path::Path,
+    pin::Pin,
+    task::Poll,
+    time::Duration,
+};
 
-use kymo_event::RawJson;
 use kymo_hub::{Hub, Notices, Principal, PublishError};
 use kymo_ledger::Ledger;
 use tokio::runtime::Runtime;
 
+use super::load::{Load, Pack, Texts};
 use crate::{
     client::Client,
     failure::Failure,
@@ -16,10 +23,68 @@ use crate::{
 
 /// How long a server may take for one batch.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// Records that a server is given together. A hub that has refused a thousand of a batch looks at no more of it.
+const POSTED_RECORDS_MAX: usize = 1_000;
+/// Bytes of one request: a batch of great records must not become one that a server or a proxy before it refuses whole.
+const POSTED_BYTES_MAX: usize = 2 << 20;
+/// What is stored together in a folder: enough that the disk's answers are few, and nobody's memory grows.
+const STORED_RECORDS_MAX: usize = 8_192;
+const STORED_BYTES_MAX: usize = 2 << 20;
+/// Batches of a folder that are on their way to the disk.
+const ON_THEIR_WAY: usize = 2;
 
 pub(super) enum Destination {
     Server(Client),
-    Folder { hub: Hub, runtime: Runtime },
+    Folder(Folder),
+}
+
+/// A folder of which this is the only writer.
+pub(super) struct Folder {
+    hub: Hub,
+    runtime: Runtime,
+    /// Handed to the ledger, in this order.
+    on_their_way: VecDeque<(Load, Commit)>,
+}
+
+type Commit = Pin<Box<dyn Future<Output = Result<kymo_hub::Receipt, PublishError>> + Send>>;
+
+/// Is told of a load that is stored.
+pub(super) type Stored<'s> = &'s mut dyn FnMut(Load, &Receipt);
+
+/// Makes loads as their destination wants them.
+pub(super) enum Packer {
+    Texts,
+    Batches(Hub),
+}
+
+impl Packer {
+    /// An empty load.
+    pub(super) fn load(&self) -> Load {
+        let pack = match self {
+            Self::Texts => Pack::Texts(Texts::default()),
+            Self::Batches(hub) => {
+                let mut intake = hub.intake(Principal::owner(), "import");
+                intake.reserve(STORED_BYTES_MAX);
+                Pack::Batch(Box::new(intake))
+            }
+        };
+        Load {
+            pack,
+            notes: Vec::new(),
+            refused: Vec::new(),
+            position: 0,
+        }
+    }
+
+    /// Whether a load goes before it has so many bytes.
+    pub(super) fn is_full(&self, load: &Load, bytes: usize) -> bool {
+        let records = load.notes.len() + load.refused.len();
+        let (records_max, bytes_max) = match self {
+            Self::Texts => (POSTED_RECORDS_MAX, POSTED_BYTES_MAX),
+            Self::Batches(_) => (STORED_RECORDS_MAX, STORED_BYTES_MAX),
+        };
+        records > 0 && (records >= records_max || bytes > bytes_max)
+    }
 }
 
 impl Destination {
@@ -38,41 +103,89 @@ impl Destination {
         let _entered = runtime.enter();
         let hub = Hub::start_with(settings.hub, ledger, notices);
         drop(_entered);
-        Ok(Self::Folder { hub, runtime })
+        Ok(Self::Folder(Folder {
+            hub,
+            runtime,
+            on_their_way: VecDeque::new(),
+        }))
     }
 
-    /// Stores records; returns when they are durable. Waits for a side that is busy.
-    pub(super) fn store(&mut self, records: &[&str]) -> Result<Receipt, Failure> {
+    pub(super) fn packer(&self) -> Packer {
         match self {
-            Self::Server(client) => Ok(client.post_patiently(records, PATIENCE)?),
-            Self::Folder { hub, runtime } => loop {
-                match runtime.block_on(commit(hub, records)) {
-                    Err(PublishError::Busy { .. }) => std::thread::sleep(Duration::from_millis(20)),
-                    Ok(receipt) => return Ok(receipt),
-                    Err(error) => return Err(not_stored(&error)),
-                }
-            },
+            Self::Server(_) => Packer::Texts,
+            Self::Folder(folder) => Packer::Batches(folder.hub.clone()),
+        }
+    }
+
+    /// Stores a load; who asked for it is told when it, or one before it, is durable. Waits for a side that is busy.
+    pub(super) fn store(&mut self, mut load: Load, stored: Stored<'_>) -> Result<(), Failure> {
+        match (self, &mut load.pack) {
+            (Self::Server(client), Pack::Texts(texts)) => {
+                let receipt = match load.notes.is_empty() {
+                    true => Receipt::default(),
+                    false => client.post_patiently(&texts.records(), PATIENCE)?,
+                };
+                stored(load, &receipt);
+                Ok(())
+            }
+            (Self::Folder(folder), Pack::Batch(_)) => folder.store(load, stored),
+            _ => unreachable!("a load is packed by the packer of its destination"),
+        }
+    }
+
+    /// Waits until everything is stored.
+    pub(super) fn settle(&mut self, stored: Stored<'_>) -> Result<(), Failure> {
+        match self {
+            Self::Server(_) => Ok(()),
+            Self::Folder(folder) => folder.wait(0, stored),
         }
     }
 
     /// Gives the folder back.
     pub(super) fn close(self) -> Result<(), Failure> {
-        if let Self::Folder { hub, runtime } = self {
-            runtime.block_on(hub.close());
+        if let Self::Folder(folder) = self {
+            folder.runtime.block_on(folder.hub.close());
         }
         Ok(())
     }
 }
 
-async fn commit(hub: &Hub, records: &[&str]) -> Result<Receipt, PublishError> {
-    let mut intake = hub.intake(Principal::owner(), "import");
-    for (index, record) in records.iter().enumerate() {
-        let native: &'static dyn kymo_event::dialects::Dialect = &kymo_event::dialects::Native;
-        intake.record(index, RawJson::trusted(record), Some(native));
+impl Folder {
+    fn store(&mut self, mut load: Load, stored: Stored<'_>) -> Result<(), Failure> {
+        let empty = Pack::Texts(Texts::default());
+        let Pack::Batch(mut intake) = std::mem::replace(&mut load.pack, empty) else {
+            return Ok(());
+        };
+        let commit = self.runtime.block_on(async {
+            intake.look_up_ids().await;
+            let mut commit: Commit = Box::pin(intake.commit());
+            // Now it is with the ledger, in front of what comes next.
+            let first = poll_fn(|context| Poll::Ready(commit.as_mut().poll(context))).await;
+            match first {
+                Poll::Ready(receipt) => Box::pin(std::future::ready(receipt)),
+                Poll::Pending => commit,
+            }
+        });
+        self.on_their_way.push_back((load, commit));
+        self.wait(ON_THEIR_WAY, stored)
     }
-    let receipt = intake.commit().await?;
-    let value = serde_json::to_value(&receipt).expect("a receipt becomes JSON");
-    Ok(serde_json::from_value(value).expect("both receipts have the words of the wire"))
+
+    /// Waits until no more than so many are on their way.
+    fn wait(&mut self, most: usize, stored: Stored<'_>) -> Result<(), Failure> {
+        while self.on_their_way.len() > most {
+            let Some((load, commit)) = self.on_their_way.pop_front() else {
+                break;
+            };
+            let receipt = self
+                .runtime
+                .block_on(commit)
+                .map_err(|error| not_stored(&error))?;
+            let value = serde_json::to_value(&receipt).expect("a receipt becomes JSON");
+            let receipt = serde_json::from_value(value).expect("both receipts have the words of the wire");
+            stored(load, &receipt);
+        }
+        Ok(())
+    }
 }
 
 fn not_stored(error: &PublishError) -> Failure {

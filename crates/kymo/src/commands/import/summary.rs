@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use indicatif::HumanCount;
 use kymo_event::{Micros, dialects::UNRECOGNISED};
 
-use super::reading::Taken;
+use super::load::Note;
 use crate::printer::{DIM, Printer};
 
 /// Different types that are counted by name; the rest is counted together.
@@ -41,12 +41,12 @@ pub(super) struct Summary {
 
 impl Summary {
     /// Notes an event that is stored now, or was.
-    pub(super) fn took(&mut self, taken: &Taken) {
-        self.unrecognised += u64::from(taken.kind == UNRECOGNISED);
-        if let Some(count) = self.types.get_mut(&taken.kind) {
+    pub(super) fn took(&mut self, taken: &Note) {
+        self.unrecognised += u64::from(&*taken.kind == UNRECOGNISED);
+        if let Some(count) = self.types.get_mut(&*taken.kind) {
             *count += 1;
         } else if self.types.len() < TYPES_MAX {
-            self.types.insert(taken.kind.clone(), 1);
+            self.types.insert(taken.kind.to_string(), 1);
         } else {
             self.other_types += 1;
         }
