@@ -48,6 +48,7 @@ mod ws;
 
 pub use app::Parts;
 pub use auth::{TokenError, TokenInfo, TokenStore};
+pub use descriptors::raise_descriptors_max;
 pub use doors::{Anonymous, ConductorSettings, DoorsSettings, SocketIoSettings};
 pub use server::{Server, StartError};
 pub use settings::ServerSettings;

@@ -40,6 +40,8 @@ impl Sending {
         start: impl AsyncFnOnce(Arc<ServerOutlet>, &CancellationToken) -> Result<S, Failure>,
         ending: impl FnOnce(S) -> F,
     ) -> Result<Exit, Failure> {
+        // Whoever follows many files listens in many folders.
+        kymo_server::raise_descriptors_max();
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()

@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     FileRecords, excerpt,
-    stamp::{Stamp, is_absence},
+    stamp::{Kind, Stamp, is_absence},
 };
 
 /// A record beyond this is refused without being held.
@@ -83,6 +83,8 @@ pub(super) struct Following {
     /// How often it was begun again. What was read before belongs to another content.
     pub(super) epoch: u32,
     generation: Option<Generation>,
+    /// What was read of it before it was begun again last.
+    before: Option<(Generation, Proof, u64)>,
     past: u64,
     salvage: Salvage,
     /// Of what was read.
@@ -153,6 +155,7 @@ impl Following {
             missed: None,
             epoch: 0,
             generation: (durable.byte > 0).then(|| durable.generation.clone()).flatten(),
+            before: None,
             past: durable.past,
             salvage: salvage(durable.byte, durable.line),
             read: durable.proof,
@@ -177,6 +180,22 @@ impl Following {
             true => At::Same,
             false => At::Changed,
         })
+    }
+
+    /// Whether this is its number.
+    pub(super) fn is(&self, stamp: &Stamp) -> bool {
+        stamp.kind == Kind::File && identity(stamp) == self.identity
+    }
+
+    /// What was read of it, and of what it was before it was begun again: its content, how that begins, and where it ended.
+    pub(super) fn contents(&self) -> impl Iterator<Item = (&Generation, &Proof, u64)> {
+        let now = self
+            .generation
+            .as_ref()
+            .map(|generation| (generation, &self.read, self.end()));
+        let before = self.before.as_ref();
+        now.into_iter()
+            .chain(before.map(|(generation, read, end)| (generation, read, *end)))
     }
 
     /// Whose content it has, as far as that is known.
@@ -204,6 +223,9 @@ impl Following {
     /// Reads it from its beginning. If it begins with the record it began with, it goes on as the same content, and
     /// what stands where it stood is what it was; else, and where it was `ended`, a new one begins.
     pub(super) fn begin_again(&mut self, ended: bool) {
+        if let Some(generation) = &self.generation {
+            self.before = Some((generation.clone(), self.read, self.end()));
+        }
         let before = self.generation.take().or_else(|| self.durable.generation.take());
         self.durable = Mark::beginning(before.filter(|_| !ended), 0);
         self.past = 0;

@@ -49,7 +49,7 @@ impl Roster {
         let mut rest = Vec::new();
         for (path, stamp) in present.files {
             match self.by_path.get(&path).copied() {
-                Some(number) if self.files[&number].identity == identity(&stamp) => {
+                Some(number) if self.files[&number].is(&stamp) => {
                     seen.insert(number);
                     self.see(number, &stamp, now);
                 }
@@ -71,28 +71,43 @@ impl Roster {
                 by => self.miss(number, by.copied().flatten(), now),
             }
         }
-        self.handles.close_some(&self.files);
         self.looked = Some(wall.0);
     }
 
     /// Looks at the file of a path of which something was heard. Whether everything must be looked at instead.
     pub(super) fn glance(&mut self, path: &Path, now: Instant) -> bool {
-        let Some(number) = self.by_path.get(path).copied() else {
-            return self.patterns.mean(path);
+        let Ok(stamp) = Stamp::at(path) else { return true };
+        let number = match (self.by_path.get(path).copied(), &stamp) {
+            (Some(number), _) => number,
+            // Nothing, or a pipe and the like.
+            (None, None) => return false,
+            (None, Some(stamp)) => match self.other_name(stamp) {
+                Some(number) => number,
+                None => return self.patterns.mean(path),
+            },
         };
-        let stamp = fs::metadata(path).ok().as_ref().and_then(Stamp::of);
         match stamp {
-            Some(stamp) if identity(&stamp) == self.files[&number].identity => {
+            Some(stamp) if self.files[&number].is(&stamp) => {
                 if let Some(file) = self.files.get_mut(&number) {
                     // Its length and date may be what they were, and its content another one.
                     file.suspicious |= file.end() > 0;
                 }
                 self.see(number, &stamp, now);
-                self.handles.close_some(&self.files);
                 false
             }
             _ => true,
         }
+    }
+
+    /// The file that has another name too and is still there under that one: what is written by one name is heard by it.
+    fn other_name(&self, stamp: &Stamp) -> Option<u64> {
+        let mut named = self.files.iter().filter(|(_, file)| file.is(stamp));
+        let (number, file) = named.next()?;
+        let is_there = Stamp::at(&file.path)
+            .ok()
+            .flatten()
+            .is_some_and(|stamp| file.is(&stamp));
+        is_there.then_some(*number)
     }
 
     fn see(&mut self, number: u64, stamp: &Stamp, now: Instant) {
@@ -212,7 +227,9 @@ impl Roster {
                     }
                 },
             };
-            let was = was.or_else(|| self.files[&before?].generation().cloned());
+            let was = was
+                .or_else(|| self.files[&before?].generation().cloned())
+                .or_else(|| self.copied(&path));
             let mark = match was {
                 Some(was) => Mark::beginning(Some(was), 0),
                 None => Mark::beginning(None, if self.is_past(&stamp) { stamp.size } else { 0 }),
@@ -246,6 +263,25 @@ impl Roster {
             .proof
             .begins(&File::open(path)?, before.durable.byte)?;
         Ok(begins || whereabouts(before, &self.patterns)?.is_none())
+    }
+
+    /// The content of which a file is a copy, where it lies beside the original under a name as rotation gives it: then what
+    /// stands where it stood there is the same event. A copy is often met while it is made, so that its beginning decides.
+    fn copied(&self, path: &Path) -> Option<Generation> {
+        let name = name_of(path);
+        if path.file_name()? == name.as_str() {
+            return None;
+        }
+        let file = File::open(path).ok()?;
+        let beside = self
+            .files
+            .values()
+            .filter(|other| other.path.parent() == path.parent());
+        let mut contents = beside.flat_map(Following::contents);
+        let (original, ..) = contents.find(|(generation, read, end)| {
+            generation.name == name && read.begins(&file, *end).unwrap_or(false)
+        })?;
+        Some(original.clone())
     }
 
     /// Whether a file that nobody knows was there before this source looked at everything last.

@@ -65,9 +65,7 @@ impl Patterns {
             .iter()
             .map(|path| Pattern::new(path).map_err(|cause| format!("`{path}` {cause}")))
             .collect();
-        let but = but
-            .iter()
-            .map(|path| path.canonicalize().unwrap_or_else(|_| path.clone()));
+        let but = but.iter().map(|path| real(path));
         Ok(Self {
             patterns: patterns?,
             but: but.collect(),
@@ -89,7 +87,7 @@ impl Patterns {
     }
 
     fn leave_out(&self, path: &Path) -> bool {
-        self.but.iter().any(|but| path.starts_with(but))
+        is_below(path, &self.but)
     }
 }
 
@@ -126,7 +124,8 @@ impl Pattern {
                 present.directories.extend(there.map(Path::to_owned));
             }
             (None, Ok(metadata)) if !metadata.is_dir() => {
-                if let Some(stamp) = Stamp::of(&metadata).filter(|stamp| stamp.kind == Kind::File) {
+                let stamp = Stamp::of(&metadata).filter(|stamp| stamp.kind == Kind::File);
+                if let Some(stamp) = stamp.filter(|_| !is_below(&self.base, but)) {
                     present.directories.extend(self.base.parent().map(Path::to_owned));
                     // A link is heard of where it is, what it leads to is heard of there.
                     let target = self.base.canonicalize().ok();
@@ -171,12 +170,18 @@ impl Names {
     }
 
     fn find(&self, base: &Path, but: &[PathBuf], present: &mut Present) {
-        let but = but.to_vec();
+        // The walk goes over no links, so that paths are real but for the base.
+        let real = real(base);
+        if but.iter().any(|but| real.starts_with(but)) {
+            return;
+        }
+        let inside = but.iter().filter_map(|but| but.strip_prefix(&real).ok());
+        let inside: Vec<PathBuf> = inside.map(|rest| base.join(rest)).collect();
         let walk = WalkBuilder::new(base)
             .standard_filters(false)
             .hidden(!self.may_be_hidden)
             .max_depth(self.depth_max)
-            .filter_entry(move |entry| !but.iter().any(|but| entry.path() == but))
+            .filter_entry(move |entry| !inside.iter().any(|but| entry.path() == but))
             .build();
         for entry in walk {
             let entry = match entry {
@@ -194,7 +199,7 @@ impl Names {
                 if !is_deepest {
                     present.directories.insert(path.to_owned());
                 }
-            } else if self.mean(path) {
+            } else if self.mean(path) && !(entry.path_is_symlink() && is_below(path, but)) {
                 match Stamp::at(path) {
                     Ok(Some(stamp)) if stamp.kind == Kind::File => {
                         present.files.insert(path.to_owned(), stamp);
@@ -209,6 +214,25 @@ impl Names {
     fn mean(&self, path: &Path) -> bool {
         path.starts_with(self.glob.path()) && self.glob.matched(path, false).is_whitelist()
     }
+}
+
+/// A path without links, as far as it leads to something.
+fn real(path: &Path) -> PathBuf {
+    let upward = path
+        .ancestors()
+        .find_map(|there| Some((there, there.canonicalize().ok()?)));
+    match upward {
+        Some((there, real)) => path
+            .strip_prefix(there)
+            .map_or(real.clone(), |rest| real.join(rest)),
+        None => path.to_owned(),
+    }
+}
+
+/// Whether a path leads to below one of these, which are real.
+fn is_below(path: &Path, folders: &[PathBuf]) -> bool {
+    let path = real(path);
+    folders.iter().any(|folder| path.starts_with(folder))
 }
 
 /// Where the walk met an error.
@@ -311,6 +335,33 @@ mod tests {
         assert_eq!(ground.found(".h*/*"), [".hidden/f.jsonl"]);
         assert_eq!(ground.found("x[1].jsonl"), ["x[1].jsonl"]);
         assert!(ground.found("later/z.jsonl").is_empty());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn by_no_link_is_our_own_folder_followed() {
+        let ground = Ground::with(&["real/a.jsonl", "real/data/1.jsonl"]);
+        let root = ground.0.path();
+        std::os::unix::fs::symlink("real", root.join("link")).unwrap();
+        std::os::unix::fs::symlink("data/1.jsonl", root.join("real/newest.jsonl")).unwrap();
+        for but in ["real/data", "link/data"] {
+            let found = |pattern: &str| {
+                let path = root.join(pattern).to_string_lossy().into_owned();
+                let patterns = Patterns::new(&[path], &[root.join(but)]).unwrap();
+                assert!(!patterns.mean(&root.join("link/data/2.jsonl")), "{pattern}");
+                patterns.find().files.into_keys().collect::<Vec<_>>()
+            };
+            assert_eq!(found("link"), [root.join("link/a.jsonl")]);
+            assert_eq!(found("real"), [root.join("real/a.jsonl")]);
+            for none in [
+                "link/data",
+                "link/data/1.jsonl",
+                "real/data/*.jsonl",
+                "real/newest.jsonl",
+            ] {
+                assert_eq!(found(none), [] as [PathBuf; 0], "{none}");
+            }
+        }
     }
 
     #[test]

@@ -15,12 +15,12 @@ use kymo_event::{Event, dialects::UNRECOGNISED};
 
 use super::{
     TailSettings,
-    cursor::{Document, Identity, Kept, identity},
+    cursor::{Document, Kept},
     following::{Following, Mark, Piece, Read, RefusedRecord, Source},
     generation::Begun,
     patterns::Patterns,
 };
-use crate::stamp::Stamp;
+use crate::stamp::{Stamp, is_absence};
 
 /// Events, and bytes of files, that are handed on together.
 const BATCH_EVENTS: usize = 1_000;
@@ -179,6 +179,7 @@ impl Roster {
             name: &self.name,
             settings: &self.settings,
         };
+        self.handles.make_room(number, &self.files);
         let Some(following) = self.files.get_mut(&number) else {
             self.behind.remove(&number);
             return;
@@ -322,12 +323,16 @@ impl Handles {
             if following.is_deleted {
                 return Ok(None);
             }
+            // Opening what is no file, a pipe for one, could take for ever.
+            let is_there = Stamp::at(&following.path)?.is_some_and(|stamp| following.is(&stamp));
+            if !is_there {
+                return Ok(None);
+            }
             let file = match File::open(&following.path) {
-                Ok(file) => file,
-                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-                Err(error) => return Err(error),
+                Err(error) if is_absence(&error) => return Ok(None),
+                opened => opened?,
             };
-            if identity_of(&file)? != following.identity {
+            if !Stamp::of(&file.metadata()?).is_some_and(|stamp| following.is(&stamp)) {
                 return Ok(None);
             }
             self.open.insert(number, (file, self.tick));
@@ -347,9 +352,13 @@ impl Handles {
         self.open.remove(&number);
     }
 
-    /// Closes those that were used longest ago, if there are too many. Those that nobody could open again stay.
-    pub(super) fn close_some(&mut self, files: &BTreeMap<u64, Following>) {
-        while self.open.len() > self.max {
+    /// Closes those that were used longest ago, so that this one can be opened if it is not. Those that nobody could open
+    /// again stay.
+    fn make_room(&mut self, number: u64, files: &BTreeMap<u64, Following>) {
+        if self.open.contains_key(&number) {
+            return;
+        }
+        while self.open.len() >= self.max {
             let may_close = |number: &&u64| files.get(number).is_none_or(|file| !file.is_deleted);
             let numbers = self.open.keys().filter(may_close);
             let Some(number) = numbers.min_by_key(|number| self.open[number].1).copied() else {
@@ -363,8 +372,4 @@ impl Handles {
     pub(super) fn len(&self) -> usize {
         self.open.len()
     }
-}
-
-fn identity_of(file: &File) -> io::Result<Option<Identity>> {
-    Ok(Stamp::of(&file.metadata()?).as_ref().and_then(identity))
 }

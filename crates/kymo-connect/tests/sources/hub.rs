@@ -2,9 +2,11 @@
 
 use std::{fs, path::Path, sync::Arc, time::Duration};
 
-use kymo_connect::{HubOutlet, Outlet, Taken, Watch, WatchSettings, take_up_spools};
+use kymo_connect::{
+    Cursors, HubOutlet, Outlet, Tail, TailPlan, TailSettings, Taken, Watch, WatchSettings, take_up_spools,
+};
 use kymo_event::{Event, Filter};
-use kymo_hub::{HistoryRequest, Hub, HubSettings, Notices, Principal};
+use kymo_hub::{BridgeState, HistoryRequest, Hub, HubSettings, Notices, Principal};
 use kymo_ledger::Ledger;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
@@ -194,5 +196,45 @@ async fn a_spool_is_not_held_back_by_the_rate_limit() {
         assert_eq!(numbers(&hub, &filter).await, (0..200).collect::<Vec<_>>());
     }
     assert!(stored(&hub, "type:kymo.spool.refused").await.is_empty());
+    hub.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_tail_that_cannot_write_its_place_down_hands_nothing_on_until_it_can() {
+    let (data, logs) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let hub = hub(data.path());
+    // Where the place would be written stands a folder.
+    let obstacle = data.path().join("cursors/source-logs.json.new");
+    fs::create_dir_all(&obstacle).unwrap();
+    fs::write(logs.path().join("a.jsonl"), "{\"type\":\"step\",\"data\":1}\n").unwrap();
+    let settings = TailSettings {
+        paths: vec![logs.path().to_string_lossy().into_owned()],
+        ..TailSettings::default()
+    };
+    let end = CancellationToken::new();
+    let plan = TailPlan::kept("logs", settings, data.path(), &Cursors::new(data.path()), &hub);
+    let tail = Tail::start(plan, Arc::new(HubOutlet::new(hub.clone(), "tail")), &end).unwrap();
+    let mut tried = std::collections::BTreeSet::new();
+    let deadline = std::time::Instant::now() + DEADLINE;
+    while tried.len() < 4 {
+        assert!(std::time::Instant::now() < deadline, "it tries again");
+        let info = hub.bridges().infos().remove(0);
+        tried.extend(info.last_error.map(|error| {
+            assert_eq!(error.fault.code, "cursor_unwritable");
+            error.time
+        }));
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(hub.bridges().infos()[0].state, BridgeState::Waiting);
+    assert!(
+        stored(&hub, "type:step OR type:kymo.bridge.connected")
+            .await
+            .is_empty()
+    );
+    fs::remove_dir(&obstacle).unwrap();
+    until(&hub, "type:step", 1).await;
+    end.cancel();
+    tail.finished().await;
+    assert_eq!(numbers(&hub, "type:step").await, [1]);
     hub.close().await;
 }

@@ -82,6 +82,30 @@ fn files_here_are_followed_into_a_server_elsewhere() {
     assert_eq!(server.events("type:step").len(), 6, "nothing twice");
 }
 
+#[cfg(unix)]
+#[test]
+fn many_files_are_followed_although_the_system_gives_few_descriptors_at_first() {
+    let there = Home::new();
+    let server = there.serve();
+    let here = Home::new();
+    let logs = here.project().join("logs");
+    std::fs::create_dir(&logs).expect("made");
+    for n in 1..=300 {
+        append(&logs.join(format!("{n}.jsonl")), [n]);
+    }
+    let (url, token) = (&server.url, &server.token);
+    let follow = here.command(&["follow", "logs", "--url", url, "--token", token]);
+    let mut limited = here.program("sh", &["-c", "ulimit -S -n 64 && exec \"$0\" \"$@\""]);
+    limited.arg(follow.get_program()).args(follow.get_args());
+    let running = Running::start(limited);
+    server.wait_for_events("type:step", 300);
+    signal(running.pid(), "INT");
+    assert!(running.end().0.success());
+    let mut stored = numbers(&server.events("type:step"));
+    stored.sort_unstable();
+    assert_eq!(stored, (1..=300).collect::<Vec<_>>(), "each once");
+}
+
 #[test]
 fn a_path_that_cannot_be_understood_is_said() {
     let home = Home::new();

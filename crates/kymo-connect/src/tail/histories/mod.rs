@@ -1,6 +1,8 @@
 //! Any history of files and of the program itself, played to the roster: each record becomes one event, once.
 
+mod names;
 mod reach;
+mod turns;
 mod world;
 
 use std::{fs, time::Duration};

@@ -20,11 +20,6 @@ fn world() -> (World, PathBuf) {
 }
 
 impl World {
-    fn read_all(&mut self) {
-        self.look();
-        while self.hand_on(u8::MAX) {}
-    }
-
     /// Looks several times, for longer than a file that is left by everybody is followed.
     fn look_for_long(&mut self) {
         for _ in 0..3 {

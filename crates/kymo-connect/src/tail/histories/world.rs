@@ -171,8 +171,7 @@ impl World {
     /// What is in the file from its record `from` on will be removed.
     pub(super) fn before_removing(&mut self, path: &Path, from: usize) {
         if self.is_gentle {
-            self.look();
-            while self.hand_on(u8::MAX) {}
+            self.read_all();
         }
         let records = &self.files[path].records;
         let known: BTreeSet<_> = self.ledger.numbers.iter().copied().collect();
@@ -220,6 +219,12 @@ impl World {
         if std::mem::take(&mut self.roster.has_new) {
             self.keep();
         }
+    }
+
+    /// Looks, and hands on everything that is there.
+    pub(super) fn read_all(&mut self) {
+        self.look();
+        while self.hand_on(u8::MAX) {}
     }
 
     pub(super) fn keep(&mut self) {
