@@ -241,7 +241,7 @@ pub(crate) static ROUTES: &[Route] = &[
         path: "/api/v1/status",
         scope: Some(Scope::Read),
         title: "Ask how the server is",
-        about: "Version, ledger, head, uptime, what is watched. Bound tokens are not told of folders.",
+        about: "Version, ledger, head, uptime, what is watched, and what the caller may do. Bound tokens are not told of folders.",
         parameters: &[],
         takes: &[],
         gives: &[(200, JSON, "Status")],

@@ -1,7 +1,7 @@
 //! How the server is, and how it is stopped.
 use axum::{Json, extract::State, http::HeaderMap, http::StatusCode};
 use kymo_event::Seq;
-use kymo_hub::Scope;
+use kymo_hub::{Principal, Scope};
 use serde_json::{Value, json};
 
 use crate::{
@@ -20,6 +20,7 @@ pub(crate) async fn status(State(app): State<App>, headers: HeaderMap) -> Result
         "head": ledger.head().map_or(0, Seq::get),
         "first": ledger.first(),
         "uptime_s": app.started.elapsed().as_secs(),
+        "caller": about(&caller.principal),
     });
     if caller.needs_all().is_ok() {
         status["data"] = app.parts.data.display().to_string().into();
@@ -30,6 +31,13 @@ pub(crate) async fn status(State(app): State<App>, headers: HeaderMap) -> Result
         }
     }
     Ok(Json(status))
+}
+
+/// What whoever asks may do here, so that a page offers nothing else.
+fn about(caller: &Principal) -> Value {
+    let scopes = [Scope::Emit, Scope::Read, Scope::Manage, Scope::Admin];
+    let may: Vec<_> = scopes.into_iter().filter(|scope| caller.may(*scope)).collect();
+    json!({ "name": caller.name, "may": may, "bound": caller.bound })
 }
 
 /// The doors that are open, and how many are in them.

@@ -160,8 +160,15 @@ pub(super) struct Story {
     pub(super) next: Option<Seq>,
     last_error: Option<LastError>,
     next_try: Option<Micros>,
-    /// The state an event told last, and the code with it.
-    told: Option<(BridgeState, Option<&'static str>)>,
+    /// What an event told last.
+    told: Option<Told>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Told {
+    state: BridgeState,
+    code: Option<&'static str>,
+    since: Micros,
 }
 
 impl Story {
@@ -192,7 +199,10 @@ impl Story {
         let state = change.state();
         let before = (self.state, self.since);
         if state != self.state {
-            (self.state, self.since) = (state, now);
+            // Between two tries it is connecting; the outage began before the first of them.
+            let is_outage = matches!(state, BridgeState::Waiting | BridgeState::Paused);
+            let outage = self.told.filter(|told| is_outage && told.state == state);
+            (self.state, self.since) = (state, outage.map_or(now, |told| told.since));
         }
         let (fault, next_try) = match change {
             Change::Connecting | Change::Connected => (None, None),
@@ -207,8 +217,10 @@ impl Story {
         if state == BridgeState::Connecting {
             return None;
         }
-        let news = (state, fault.as_ref().map(|fault| fault.code));
-        if self.told.replace(news) == Some(news) {
+        let code = fault.as_ref().map(|fault| fault.code);
+        let since = self.since;
+        let before_told = self.told.replace(Told { state, code, since });
+        if before_told.is_some_and(|told| (told.state, told.code) == (state, code)) {
             return None;
         }
         Some(self.tell(fault.as_ref(), before, now))

@@ -51,6 +51,11 @@ fn an_outage_is_told_when_it_begins_and_when_it_ends_however_often_it_was_tried(
         Some(second(60)),
         "the newest is shown"
     );
+    assert_eq!(
+        story.info(0, second(60)).since,
+        second(5),
+        "a try that fails is no new outage"
+    );
     let other = Change::Waiting(BridgeFault::new("not_allowed", "wrong password"), None);
     assert!(
         story.change(other, second(60)).is_some(),

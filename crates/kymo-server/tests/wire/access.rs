@@ -156,6 +156,11 @@ async fn a_bound_token_writes_and_reads_only_its_own() {
         .await
         .json();
     assert_eq!((status.get("data"), status.get("watch")), (None, None));
+    let told =
+        json!({ "name": "bound", "may": ["emit", "read"], "bound": { "agent": "planner", "source": "ci" } });
+    assert_eq!(status["caller"], told);
+    let owner = server.get("/api/v1/status").await.json();
+    assert_eq!(owner["caller"]["may"], json!(["emit", "read", "manage", "admin"]));
     server.end().await;
 }
 
