@@ -35,11 +35,12 @@ export async function openPage(test, browser, options = {}) {
   return page;
 }
 
-/** A page that is logged in and live, at `search`. */
-export async function openRoom(test, browser, kymo, { search = "", ...options } = {}) {
+/** A page that is logged in and live, at `search`; by a token if it is given one, else as the owner. */
+export async function openRoom(test, browser, kymo, { search = "", token, ...options } = {}) {
   const page = await openPage(test, browser, options);
-  await page.goto(await kymo.loginUrl());
-  if (search) await page.goto(kymo.url + search);
+  if (token) await page.addInitScript((token) => sessionStorage.setItem("kymo.token", token), token);
+  else await page.goto(await kymo.loginUrl());
+  if (search || token) await page.goto(`${kymo.url}${search || "/"}`);
   await phase(page, "live");
   return page;
 }
@@ -81,4 +82,52 @@ export async function accessibilityFaults(page) {
   return violations
     .filter(({ impact }) => impact === "serious" || impact === "critical")
     .map(({ id, help, nodes }) => `${id}: ${help} (${nodes.map(({ target }) => target.join(" ")).join(", ")})`);
+}
+
+/** The names of controls that the Tab key does not reach, and of those that do not show that they have the focus. */
+export async function keyboardFaults(page) {
+  const controls = await page.evaluate(() => {
+    const all = document.querySelectorAll("button, input, select, textarea, a[href], [role=tree], [role=listbox]");
+    const visible = [...all].filter((e) => e.checkVisibility() && e.getClientRects().length > 0);
+    visible.forEach((element, index) => element.setAttribute("data-control", index));
+    return visible.map((e) => e.getAttribute("aria-label") ?? e.textContent);
+  });
+  const reached = new Set();
+  const unseen = [];
+  await page.evaluate(() => document.activeElement?.blur());
+  for (let i = 0; i < controls.length + 15; i++) {
+    await page.keyboard.press("Tab");
+    const focus = await page.evaluate(() => {
+      const element = document.activeElement;
+      const ringed = (e) => {
+        const { outlineStyle, boxShadow } = getComputedStyle(e);
+        return outlineStyle !== "none" || boxShadow !== "none";
+      };
+      return {
+        control: element?.closest("[data-control]")?.getAttribute("data-control") ?? null,
+        seen: element !== null && (ringed(element) || ringed(element.parentElement ?? element)),
+        name: element?.getAttribute("aria-label") ?? element?.textContent,
+      };
+    });
+    if (focus.control !== null) reached.add(Number(focus.control));
+    if (focus.control !== null && !focus.seen) unseen.push(focus.name);
+  }
+  return { unreached: controls.filter((_, index) => !reached.has(index)), unseen };
+}
+
+/** Notes from now on whatever moves on the page without anybody having asked for it; answers with what did. */
+export async function watchShifts(page) {
+  await page.evaluate(() => {
+    globalThis.shifted = [];
+    new PerformanceObserver((list) => {
+      for (const { hadRecentInput, value, sources } of list.getEntries()) {
+        // A figure that is written from the right grows to the left, and stands still for the eye.
+        const moved = sources.filter(({ previousRect: was, currentRect: is }) => is.right !== was.right || is.top !== was.top);
+        if (hadRecentInput || moved.length === 0) continue;
+        const what = moved.map(({ node }) => (node?.parentElement ?? node)?.outerHTML?.slice(0, 120) ?? "?");
+        globalThis.shifted.push(`${value.toFixed(4)}: ${what.join(" | ")}`);
+      }
+    }).observe({ type: "layout-shift" });
+  });
+  return () => page.evaluate(() => globalThis.shifted);
 }

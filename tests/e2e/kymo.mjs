@@ -2,8 +2,9 @@
  * The real program, started on a free port in a temporary folder and ended by its own handle.
  */
 import { execFile, spawn } from "node:child_process";
+import { randomUUID } from "node:crypto";
 import { existsSync } from "node:fs";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
@@ -53,13 +54,20 @@ export class Kymo {
     this.port = 0;
   }
 
-  /** `serve` on a data folder of its own. */
-  static async serve(test, data) {
-    const folder = data ?? path.join(await temporaryFolder(test), "data");
+  /** `serve` on a data folder of its own, with the text of its `kymo.toml` if it shall have one. */
+  static async serve(test, settings = "") {
+    const folder = path.join(await temporaryFolder(test), "data");
     const kymo = new Kymo(folder, ["serve", "--data", folder]);
+    if (settings) await kymo.settings(settings);
     await kymo.start();
     test?.after(() => kymo.kill());
     return kymo;
+  }
+
+  /** Writes its `kymo.toml`. */
+  async settings(text) {
+    await mkdir(this.data, { recursive: true });
+    await writeFile(path.join(this.data, "kymo.toml"), text);
   }
 
   /** Starts; after a first start always on the same port, so that pages find it again. */
@@ -107,6 +115,13 @@ export class Kymo {
   async loginUrl() {
     const { url } = await this.api("POST", "/api/v1/login-codes");
     return url;
+  }
+
+  /** A token that may do less than the owner's. */
+  async makeToken(scopes, bound = {}) {
+    const name = `t${randomUUID()}`;
+    const { token } = await this.api("POST", "/api/v1/tokens", JSON.stringify({ name, scopes, bound }));
+    return token;
   }
 
   async api(method, where, body, type = "application/json") {

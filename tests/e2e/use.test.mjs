@@ -5,6 +5,7 @@ import {
   accessibilityFaults,
   assertQuiet,
   focusFeed,
+  keyboardFaults,
   NARROW,
   openBrowser,
   openPage,
@@ -44,38 +45,7 @@ const REFUSED = /status of 40[01]/;
 test("every control is reached by the Tab key, and shows where it is", async (t) => {
   const page = await openRoom(t, browser, kymo, { search: `/?seq=${stored.first + 1}` });
   await page.locator("aside [role=treeitem]").first().waitFor();
-  const controls = await page.evaluate(() => {
-    const all = document.querySelectorAll("button, input, select, textarea, a[href], [role=tree], [role=listbox]");
-    const visible = [...all].filter((e) => e.checkVisibility() && e.getClientRects().length > 0);
-    visible.forEach((element, index) => element.setAttribute("data-control", index));
-    return visible.map((e) => e.getAttribute("aria-label") ?? e.textContent);
-  });
-  const reached = new Set();
-  const unseen = [];
-  await page.evaluate(() => document.activeElement?.blur());
-  for (let i = 0; i < controls.length + 15; i++) {
-    await page.keyboard.press("Tab");
-    const focus = await page.evaluate(() => {
-      const element = document.activeElement;
-      const ringed = (e) => {
-        const { outlineStyle, boxShadow } = getComputedStyle(e);
-        return outlineStyle !== "none" || boxShadow !== "none";
-      };
-      return {
-        control: element?.closest("[data-control]")?.getAttribute("data-control") ?? null,
-        seen: element !== null && (ringed(element) || ringed(element.parentElement ?? element)),
-        name: element?.getAttribute("aria-label") ?? element?.textContent,
-      };
-    });
-    if (focus.control !== null) reached.add(Number(focus.control));
-    if (focus.control !== null && !focus.seen) unseen.push(focus.name);
-  }
-  assert.deepEqual(
-    controls.filter((_, index) => !reached.has(index)),
-    [],
-    "controls the Tab key does not reach",
-  );
-  assert.deepEqual(unseen, [], "controls that do not show their focus");
+  assert.deepEqual(await keyboardFaults(page), { unreached: [], unseen: [] });
   assertQuiet(page);
 });
 

@@ -1,165 +1,52 @@
-/**
- * The control room: what the address says is looked at, laid out, and steered by keyboard or pointer.
- *
- * Features do not know each other; whatever one of them asks of another goes through here.
- */
-import { Drawer, useComputedColorScheme } from "@mantine/core";
+/** The control room: what the address says is looked at, with what is always in sight around it. */
 import { useMediaQuery } from "@mantine/hooks";
-import { useCallback, useEffect, useMemo, useRef, useState } from "react";
-import { isGap, rowSeq } from "../client/window";
-import { withTerm } from "../events/filters";
+import { useEffect, useState } from "react";
 import { DemoBanner, GapBanner, LedgerBanner, WatchBanner } from "../features/connection/Banners";
 import { LoginForm } from "../features/connection/LoginForm";
-import { DetailPanel } from "../features/detail/DetailPanel";
-import { Feed, type Target } from "../features/feed/Feed";
-import { PulseChart } from "../features/pulse/PulseChart";
 import { usePart, useSignal } from "../ui/useSignal";
+import { AgentsView } from "./AgentsView";
 import classes from "./App.module.css";
+import { BridgesView } from "./BridgesView";
 import type { Desk } from "./desk";
-import { emptyWords } from "./emptyWords";
+import { type Dialog, EventsView, type ViewProps } from "./EventsView";
 import { Header } from "./Header";
-import { JumpDialog } from "./JumpDialog";
-import { useLook } from "./location";
+import { useLook, VIEWS, type View } from "./location";
+import { Nav, VIEW_NAMES } from "./Nav";
+import { RoutesView } from "./RoutesView";
 import { ShortcutsDialog } from "./ShortcutsDialog";
-import { useShortcuts } from "./shortcuts";
-import { Toolbar } from "./Toolbar";
+import { type Keys, useShortcuts } from "./shortcuts";
 
 export const NARROW = "(max-width: 800px)";
 
-type Dialog = "jump" | "shortcuts" | null;
+const PAGES: Record<View, React.ComponentType<ViewProps>> = {
+  events: EventsView,
+  agents: AgentsView,
+  bridges: BridgesView,
+  routes: RoutesView,
+};
 
 export function App({ desk }: { desk: Desk }) {
-  const { api, session, pulse, vitals } = desk;
+  const { api, session, vitals } = desk;
   const [look, change] = useLook();
   const narrow = useMediaQuery(NARROW, matchMedia(NARROW).matches);
-  const scheme = useComputedColorScheme("light");
   const feed = useSignal(session.state);
   const ledger = usePart(session.stream, (stream) => stream.ledger);
   const refused = usePart(session.stream, ({ phase }) => phase.is === "refused");
-  const isEmptyLedger = usePart(session.stream, ({ head }) => head === 0);
   const { metrics, status } = useSignal(vitals);
-  const [cursor, setCursor] = useState<number | null>(look.seq);
-  const [target, setTarget] = useState<Target | null>(null);
   const [dialog, setDialog] = useState<Dialog>(null);
-  const filterInput = useRef<HTMLInputElement>(null);
-
-  const isLive = look.at === null;
-  const window = isLive ? session.live : session.past;
-  const goTo = useCallback((seq: number) => {
-    setCursor(seq);
-    setTarget((before) => ({ seq, count: (before?.count ?? 0) + 1 }));
-  }, []);
 
   useEffect(() => {
-    session.look({ filter: look.filter, channels: look.channels });
-  }, [session, look.filter, look.channels]);
-
-  useEffect(() => {
-    if (look.paused) session.hold("paused");
-    else session.release("paused");
-  }, [session, look.paused]);
-
-  useEffect(() => {
-    if (look.at === null) return session.returnToLive();
-    void session.travel(look.at).then((seq) => seq !== null && goTo(seq));
-  }, [session, look.at, goTo]);
-
-  // A link to an event leads to its place in the feed as well, if that is on the first page.
-  const linked = useRef(look.seq);
-  useEffect(() => {
-    const seq = linked.current;
-    if (feed.loading || seq === null) return;
-    linked.current = null;
-    if (session.live.find(seq)) goTo(seq);
-  }, [session, feed.loading, goTo]);
-
-  useEffect(() => {
-    document.title = look.filter ? `${look.filter} · Kymo` : "Kymo";
-  }, [look.filter]);
-
-  const open = useCallback(
-    (seq: number) => {
-      setCursor(seq);
-      change({ seq });
-    },
-    [change],
-  );
-  const close = useCallback(() => {
-    change({ seq: null });
-    focusFeed();
-  }, [change]);
-  const move = useCallback(
-    (by: number) => {
-      const rows = window.get();
-      const count = rows.high - rows.low;
-      let index = cursor === null ? (by > 0 ? -1 : 0) : window.indexOf(cursor);
-      // Gaps are read in passing; the keyboard stands on events.
-      for (index += by; index >= 0 && index < count; index += by > 0 ? 1 : -1) {
-        const row = window.row(rows, index);
-        if (row === undefined || isGap(row)) continue;
-        setCursor(rowSeq(row));
-        if (look.seq !== null) change({ seq: rowSeq(row) });
-        return;
-      }
-    },
-    [window, cursor, look.seq, change],
-  );
-  const jump = useCallback(
-    (at: string) => {
-      const seq = /^\d+$/.test(at) ? Number(at) : null;
-      if (seq !== null && isLive && window.find(seq)) {
-        goTo(seq);
-        change({ seq });
-      } else change({ at, seq });
-      focusFeed();
-    },
-    [window, isLive, change, goTo],
-  );
-  const addTerm = useCallback(
-    (term: string) => change({ filter: withTerm(look.filter, term) }),
-    [look.filter, change],
-  );
-  const togglePause = useCallback(() => change({ paused: !look.paused }), [look.paused, change]);
-  const toNow = useCallback(() => {
-    change({ at: null });
-    document.querySelector("[data-feed]")?.scrollTo({ top: 0 });
-  }, [change]);
+    const name = look.view === "events" ? look.filter : VIEW_NAMES[look.view];
+    document.title = name ? `${name} · Kymo` : "Kymo";
+  }, [look.view, look.filter]);
 
   useShortcuts({
     enabled: dialog === null,
-    filter: () => filterInput.current?.select(),
-    pause: togglePause,
-    jump: () => setDialog("jump"),
-    help: () => setDialog("shortcuts"),
-    move,
-    open: () => cursor !== null && open(cursor),
-    close: () => look.seq !== null && close(),
-    now: toNow,
+    everywhere: [
+      ...VIEWS.map((view, index): Keys[number] => [String(index + 1), () => change({ view, route: null })]),
+      ["?", () => setDialog("shortcuts")],
+    ],
   });
-
-  const empty = emptyWords({
-    feed,
-    isLive,
-    connected: ledger !== null,
-    isEmptyLedger,
-    onClear: () => change({ filter: "", channels: [] }),
-    onReturn: toNow,
-  });
-  const detail = useMemo(
-    () =>
-      look.seq !== null && (
-        <DetailPanel
-          api={api}
-          seq={look.seq}
-          known={window.find(look.seq)}
-          onTerm={addTerm}
-          onStep={move}
-          onOpen={open}
-          onClose={close}
-        />
-      ),
-    [api, look.seq, window, addTerm, move, open, close],
-  );
 
   if (refused) {
     return (
@@ -172,64 +59,20 @@ export function App({ desk }: { desk: Desk }) {
       />
     );
   }
+  const Page = PAGES[look.view];
+  const nav = <Nav desk={desk} look={look} change={change} />;
   return (
     <div className={classes.page}>
-      <Header desk={desk} onHelp={() => setDialog("shortcuts")} />
+      <Header desk={desk} nav={narrow ? null : nav} onHelp={() => setDialog("shortcuts")} />
       {status?.watch && <WatchBanner watch={status.watch} />}
       {feed.gap && <GapBanner gap={feed.gap} onDismiss={() => session.dismissNotices()} />}
       {feed.ledgerBefore && ledger && (
         <LedgerBanner was={feed.ledgerBefore} is={ledger} onDismiss={() => session.dismissNotices()} />
       )}
       {metrics?.by_source.some(([source]) => source === "demo") && <DemoBanner />}
-      <PulseChart
-        key={scheme}
-        pulse={pulse}
-        onTravel={(at) => change({ at })}
-        onLevel={(level) => addTerm(`level:${level}`)}
-      />
-      <Toolbar
-        desk={desk}
-        look={look}
-        onChange={change}
-        onJump={() => setDialog("jump")}
-        onNow={toNow}
-        inputRef={filterInput}
-      />
-      <main className={classes.main}>
-        <div className={classes.feed}>
-          <Feed
-            session={session}
-            window={window}
-            isLive={isLive}
-            paused={look.paused}
-            narrow={narrow}
-            tight={look.seq !== null}
-            cursor={cursor}
-            onOpen={open}
-            target={target}
-            empty={empty}
-          />
-        </div>
-        {detail && !narrow && (
-          <aside className={classes.detail} aria-label="Event">
-            {detail}
-          </aside>
-        )}
-      </main>
-      {narrow && (
-        <Drawer.Root opened={look.seq !== null} onClose={close} position="bottom" size="100%" padding={0}>
-          <Drawer.Content aria-label="Event">
-            <Drawer.Body className={classes.drawer}>{detail}</Drawer.Body>
-          </Drawer.Content>
-        </Drawer.Root>
-      )}
-      <JumpDialog opened={dialog === "jump"} onClose={() => setDialog(null)} onJump={jump} />
+      <Page {...{ desk, look, change, narrow, dialog, setDialog }} />
+      {narrow && nav}
       <ShortcutsDialog opened={dialog === "shortcuts"} onClose={() => setDialog(null)} />
     </div>
   );
-}
-
-/** After a dialog or panel the keys belong to the feed again. */
-function focusFeed(): void {
-  document.querySelector<HTMLElement>("[data-feed]")?.focus();
 }

@@ -10,10 +10,12 @@ import classes from "./Header.module.css";
 
 interface Props {
   desk: Desk;
+  /** The way between the views, where there is room for it here. */
+  nav: React.ReactNode;
   onHelp: () => void;
 }
 
-export function Header({ desk, onHelp }: Props) {
+export function Header({ desk, nav, onHelp }: Props) {
   const stream = useSignal(desk.session.stream);
   const { metrics, status } = useSignal(desk.vitals);
   const head = Math.max(stream.head, stream.cursor ?? 0, metrics?.head ?? 0);
@@ -23,6 +25,7 @@ export function Header({ desk, onHelp }: Props) {
       <h1 className={classes.name}>
         <img src="/kymo.svg" alt="" width={22} height={22} /> <span>Kymo</span>
       </h1>
+      {nav}
       {folder && (
         <span className={classes.folder} title={folder}>
           <bdi>{folder}</bdi>

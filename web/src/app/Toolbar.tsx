@@ -2,11 +2,11 @@
 import { ActionIcon, Button, Tooltip } from "@mantine/core";
 import { IconArrowUp, IconFocus2, IconPlayerPause, IconPlayerPlay, IconX } from "@tabler/icons-react";
 import { useMemo } from "react";
-import { dayOf, grouped, timeOfDay } from "../events/clock";
+import { grouped } from "../events/clock";
 import { FilterBox } from "../features/feed/FilterBox";
 import { useSignal } from "../ui/useSignal";
 import type { Desk } from "./desk";
-import type { Look } from "./location";
+import { type Look, placeName } from "./location";
 import classes from "./Toolbar.module.css";
 
 interface Props {
@@ -79,9 +79,6 @@ function PauseButton({ desk, paused, onChange }: Pick<Props, "desk" | "onChange"
     </Button>
   );
 }
-
-const placeName = (at: string): string =>
-  /^\d+$/.test(at) ? `#${grouped(Number(at))}` : `${dayOf(at)} ${timeOfDay(at).slice(0, 8)}`;
 
 /** Names for the suggestions: those of the last minutes first, then what the catalogue knows. */
 function useKnown(desk: Desk) {

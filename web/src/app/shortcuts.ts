@@ -2,7 +2,8 @@
 import { useEffect } from "react";
 
 export const SHORTCUTS: [keys: string[], what: string][] = [
-  [["/"], "filter"],
+  [["1", "2", "3", "4"], "events, agents, bridges, routes"],
+  [["/"], "filter, find"],
   [["Space"], "pause and carry on"],
   [["g"], "go to a seq or time"],
   [["n"], "back to now"],
@@ -15,25 +16,23 @@ export const SHORTCUTS: [keys: string[], what: string][] = [
   [["?"], "these keys"],
 ];
 
-export interface Actions {
+/** What keys do, by the name of the key. */
+export type Keys = [key: string, act: () => void][];
+
+interface Options {
   /** Off while a dialog has the keyboard. */
   enabled: boolean;
-  filter: () => void;
-  pause: () => void;
-  jump: () => void;
-  help: () => void;
-  move: (by: number) => void;
-  open: () => void;
-  close: () => void;
-  now: () => void;
+  /** Wherever the focus is, but for what takes text. */
+  everywhere: Keys;
+  /** Where the focus is on nothing that gives these keys a meaning of its own, such as a button or a tree. */
+  idle?: Keys;
 }
 
-export function useShortcuts(actions: Actions): void {
+export function useShortcuts({ enabled, everywhere, idle = [] }: Options): void {
   useEffect(() => {
     const onKey = (event: KeyboardEvent) => {
-      if (!actions.enabled || event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey)
-        return;
-      const act = actionOf(event, actions);
+      if (!enabled || event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
+      const act = actionOf(event, everywhere, idle);
       if (!act) return;
       event.preventDefault();
       act();
@@ -43,27 +42,10 @@ export function useShortcuts(actions: Actions): void {
   });
 }
 
-function actionOf(event: KeyboardEvent, actions: Actions): (() => void) | undefined {
+function actionOf(event: KeyboardEvent, everywhere: Keys, idle: Keys): (() => void) | undefined {
   const target = event.target as HTMLElement;
   if (target.closest("input, textarea, select, [contenteditable]")) return undefined;
-  const everywhere = new Map([
-    ["/", actions.filter],
-    ["g", actions.jump],
-    ["n", actions.now],
-    ["j", () => actions.move(1)],
-    ["k", () => actions.move(-1)],
-    ["?", actions.help],
-    ["Escape", actions.close],
-  ]);
-  // These keys mean something of their own on a button or in a tree.
-  const onFeed = new Map([
-    [" ", actions.pause],
-    ["Enter", actions.open],
-    ["ArrowDown", () => actions.move(1)],
-    ["ArrowUp", () => actions.move(-1)],
-    ["PageDown", () => actions.move(10)],
-    ["PageUp", () => actions.move(-10)],
-  ]);
-  const atFeed = target === document.body || target.closest("[data-feed]") !== null;
-  return everywhere.get(event.key) ?? (atFeed ? onFeed.get(event.key) : undefined);
+  const atRest = target === document.body || target.closest("[data-feed]") !== null;
+  const keys = new Map(atRest ? [...idle, ...everywhere] : everywhere);
+  return keys.get(event.key);
 }

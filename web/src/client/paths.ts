@@ -15,6 +15,11 @@ export const paths = {
   metrics: () => "/api/v1/metrics",
   status: () => "/api/v1/status",
   catalogue: () => "/api/v1/catalogue",
+  agents: (at: string | null) => `/api/v1/agents${at === null ? "" : `?at=${encodeURIComponent(at)}`}`,
+  bridges: () => "/api/v1/bridges",
+  routes: () => "/api/v1/routes",
+  route: (name: string) => `/api/v1/routes/${encodeURIComponent(name)}`,
+  tryRoute: () => "/api/v1/routes/try",
   line: (seq: number) => `/api/v1/events?from=${seq}&to=${seq + 1}&limit=1`,
   history(query: HistoryQuery): string {
     const search = new URLSearchParams({ order: query.order, limit: String(query.limit) });

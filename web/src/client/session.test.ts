@@ -158,7 +158,7 @@ describe("a session", () => {
     const session = open();
     await settled();
     server.serve(1);
-    server.refusal = new ApiError(400, "invalid_filter", "this `(` is never closed", 3);
+    server.refusal = new ApiError(400, "invalid_filter", "this `(` is never closed", { at: 3 });
     session.look({ filter: "a (b", channels: [] });
     await settled();
     expect(session.state.get().problem).toMatchObject({ at: 3 });
@@ -169,7 +169,7 @@ describe("a session", () => {
 
   it("asks again when the server was in trouble, until it has the past", async () => {
     server.write(2);
-    server.refusal = new ApiError(503, "busy", "come back later", undefined);
+    server.refusal = new ApiError(503, "busy", "come back later");
     const session = open();
     await settled();
     expect(session.state.get().problem?.code).toBe("busy");
@@ -192,7 +192,7 @@ describe("a session", () => {
   });
 
   it("says that nobody is logged in instead of trying for ever", async () => {
-    server.refusal = new ApiError(401, "unauthorized", "log in", undefined);
+    server.refusal = new ApiError(401, "unauthorized", "log in");
     const session = open();
     await settled();
     expect(session.stream.get().phase.is).toBe("refused");

@@ -5,7 +5,7 @@
  * nothing falls between the two and nothing comes twice. A new filter is read before it replaces the old one:
  * a filter that cannot be read costs nothing but a message.
  */
-import { type Api, ApiError } from "./api";
+import { type Api, ApiError, asRefusal } from "./api";
 import { paths } from "./paths";
 import { Signal } from "./signal";
 import { EventStream } from "./socket";
@@ -202,7 +202,7 @@ export class Session {
     } catch (error) {
       if (signal.aborted) return;
       this.#fail(error);
-      if (passes(error)) setTimeout(() => !signal.aborted && void this.#read(view), RETRY_MS);
+      if (asRefusal(error).passes) setTimeout(() => !signal.aborted && void this.#read(view), RETRY_MS);
     }
   }
 
@@ -217,7 +217,10 @@ export class Session {
   #fail(error: unknown): void {
     if (!(error instanceof ApiError)) return;
     if (error.status === 401) this.stream.refuse();
-    this.#patch({ loading: false, problem: { code: error.code, message: error.message, at: error.at } });
+    this.#patch({
+      loading: false,
+      problem: { code: error.code, message: error.message, at: error.detail.at },
+    });
   }
 
   /** A refused upgrade looks like any lost connection to a page; plain HTTP says which it was. */
@@ -239,10 +242,6 @@ function rowsOf(page: HistoryPage): Row[] {
   const rows: Row[] = [...page.events, ...(page.gaps ?? [])];
   return rows.sort((a, b) => rowSeq(b) - rowSeq(a));
 }
-
-/** Whether the same question may have another answer soon: no connection, a server that is busy or in trouble. */
-const passes = (error: unknown) =>
-  !(error instanceof ApiError) || error.status >= 500 || error.status === 429;
 
 const edge = (page: HistoryPage): Edge => (page.next === null ? "end" : "more");
 

@@ -112,6 +112,14 @@ export interface WatchStatus {
   events: number;
 }
 
+/** Who asks, and what it may do. */
+export interface Caller {
+  name: string;
+  may: ("emit" | "read" | "manage" | "admin")[];
+  /** Envelope keys that everything it reads has; what is about all events is not told to it then. */
+  bound: Record<string, string>;
+}
+
 /** `GET /api/v1/status`, as far as the page reads it. */
 export interface Status {
   version: string;
@@ -120,10 +128,116 @@ export interface Status {
   data: string;
   head: number;
   first: number;
+  caller: Caller;
   watch?: WatchStatus[];
 }
 
 /** A type the server knows by name. */
 export interface Catalogue {
   types: { name: string; category: string; about: string }[];
+}
+
+export const BRIDGE_STATES = ["connecting", "connected", "waiting", "paused", "stopped"] as const;
+export type BridgeState = (typeof BRIDGE_STATES)[number];
+
+/** What went wrong last on a bridge. */
+export interface BridgeError {
+  code: string;
+  message: string;
+  time: string;
+}
+
+/** One of `GET /api/v1/bridges`. Counts are since the start of the server; `null` is what nobody knows. */
+export interface Bridge {
+  name: string;
+  kind: string;
+  direction: "source" | "sink" | "route";
+  target: string;
+  state: BridgeState;
+  since: string;
+  connected_since: string | null;
+  events: number;
+  refused: number;
+  repeats: number;
+  unrecognised: number;
+  skipped: number;
+  gaps: number;
+  lag_events: number | null;
+  lag_s: number | null;
+  last_error: BridgeError | null;
+  next_try: string | null;
+}
+
+export const AGENT_STATES = ["working", "idle", "failed", "stopped"] as const;
+export type AgentState = (typeof AGENT_STATES)[number];
+
+/** One of `GET /api/v1/agents`. Times are those of the ledger. */
+export interface Agent {
+  agent: string;
+  state: AgentState;
+  /** What it said of itself, in its own words. */
+  status?: string;
+  task?: string;
+  /** What it began last that has not ended, and how much there is of that. */
+  doing?: string;
+  open: number;
+  since: string;
+  since_seq: number;
+  seen: string;
+  seq: number;
+  first_seq: number;
+  /** It sent heartbeats and has missed several. */
+  silent?: true;
+  sources: string[];
+  session?: string;
+  user?: string;
+  tier?: string;
+  events: number;
+  warnings: number;
+  errors: number;
+  started: number;
+  completed: number;
+  failed: number;
+}
+
+/** `GET /api/v1/agents`: those heard last come first. */
+export interface AgentsAnswer {
+  /** Every event up to this one is in it. */
+  cursor: number;
+  from: number;
+  lost: number;
+  left_out: number;
+  total: number;
+  agents: Agent[];
+}
+
+/** What a route makes of an event. Strings may hold expressions; what is left out is as the original has it. */
+export interface Derived {
+  type: string;
+  source?: string;
+  level?: string;
+  agent?: string;
+  session?: string;
+  task?: string;
+  user?: string;
+  tier?: string;
+  /** Any JSON, read with every number as it was written. */
+  data?: unknown;
+}
+
+/** One of `GET /api/v1/routes`. */
+export interface Route {
+  name: string;
+  origin: "settings" | "api";
+  when: string;
+  emit: Derived;
+  backfill: boolean;
+  enabled: boolean;
+}
+
+/** `POST /api/v1/routes/try`: the newest event that matches, and what became of it or why nothing did. */
+export interface TriedRoute {
+  event: { seq: number; type: string } | null;
+  derived: unknown;
+  fault: string | null;
 }

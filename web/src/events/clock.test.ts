@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { ago, bytes, dayOf, duration, grouped, parseMoment, rate, timeOfDay } from "./clock";
+import { ago, bytes, dayOf, duration, forHowLong, grouped, parseMoment, rate, timeOfDay } from "./clock";
 
 const noon = new Date(2026, 1, 14, 12, 0, 0).getTime();
 
@@ -60,4 +60,12 @@ describe("figures", () => {
     expect([dayOf(iso), timeOfDay(iso)]).toEqual(["2026-02-04", "09:05:07.012"]);
     expect(timeOfDay("not a time")).toBe("not a time");
   });
+});
+
+it("how long it is so has one unit, and a clock that is behind the server's is no negative time", () => {
+  const since = "2026-02-14T19:01:23.457102Z";
+  const then = Date.parse(since);
+  expect(forHowLong(since, then + 90_000)).toBe("for 1 min");
+  expect(forHowLong(since, then - 5_000)).toBe("for 0 s");
+  expect(forHowLong(since, then + 3 * 86_400_000)).toBe("for 3 d");
 });

@@ -26,6 +26,16 @@ export function ago(iso: string, now: number): string {
   return `${Math.floor(seconds / 86_400)} d ago`;
 }
 
+/** `for 3 min`, counted from `since`; a moment ahead of our clock is now. */
+export function forHowLong(since: string, now: number): string {
+  const seconds = Math.max(0, Math.floor((now - Date.parse(since)) / 1000));
+  if (Number.isNaN(seconds)) return "";
+  if (seconds < 60) return `for ${seconds} s`;
+  if (seconds < 3600) return `for ${Math.floor(seconds / 60)} min`;
+  if (seconds < 86_400) return `for ${Math.floor(seconds / 3600)} h`;
+  return `for ${Math.floor(seconds / 86_400)} d`;
+}
+
 /** A duration with the unit that suits it: `840 ms`, `4.2 s`, `3 min 05 s`. */
 export function duration(ms: number): string {
   if (ms < 1000) return `${Math.round(ms)} ms`;

@@ -47,7 +47,7 @@ const ICONS: [RegExp, TablerIcon][] = [
   [/^process\./, IconTerminal2],
   [/heartbeat$/, IconHeartbeat],
   [/^watch\./, IconEye],
-  [/^kymo\.(client|reader|source)/, IconPlugConnected],
+  [/^kymo\.(bridge|client|reader|source)/, IconPlugConnected],
   [/^kymo\./, IconServer],
   [/(^|\.)tool|tool(\.?use)/, IconTool],
   [/^(agent|subagent|persona|capsule)/, IconRobot],

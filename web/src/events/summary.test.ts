@@ -54,6 +54,34 @@ describe("a summary says", () => {
     ],
     ["watch.started", { folder: "/p", directories: 1, files: 1 }, "watching /p 1 directory, 1 file"],
     ["watch.limited", { folder: "/p", message: "too many folders" }, "too many folders /p"],
+    [
+      "kymo.bridge.connected",
+      {
+        bridge: "ledger",
+        direction: "source",
+        kind: "tail",
+        target: "runs/*.jsonl",
+        was: "connecting",
+        for_s: 0,
+      },
+      "source ledger connected runs/*.jsonl",
+    ],
+    [
+      "kymo.bridge.waiting",
+      {
+        bridge: "bus",
+        direction: "sink",
+        target: "nats://h",
+        code: "unreachable",
+        message: "nobody answers",
+      },
+      "sink bus waiting nobody answers",
+    ],
+    [
+      "kymo.bridge.refused",
+      { bridge: "r", direction: "route", refused: 2, refused_in_all: 5, message: "`loud` is no level" },
+      "route r refused 2 events `loud` is no level",
+    ],
     ["PreToolUse", { tool_name: "Bash", tool_input: { command: "ls" } }, "Bash ls"],
     ["tool_started", { tool: "Read", tool_input: { file_path: "a.rs" } }, "Read a.rs"],
   ])("%s %j in words", (type, data, expected) => {

@@ -40,6 +40,7 @@ const SUMMARIES: [RegExp, Write][] = [
   [/^process\.exited$/, writeExit],
   [/^watch\.(started|heartbeat)$/, writeWatch],
   [/^watch\./, (d) => say(plain(words(d.message)), path(d.folder))],
+  [/^kymo\.bridge\.(connected|waiting|paused|stopped|refused)$/, writeBridge],
   [/(^|\.)(pre|post)?tool(\.?use)?(\.|$)/, writeTool],
 ];
 
@@ -137,6 +138,20 @@ function writeTool(data: Fields): Part[] | null {
   const failed = typeof data.error === "string" ? part("bad")(firstLine(data.error)) : null;
   const took = typeof data.duration_ms === "number" ? dim(`in ${duration(data.duration_ms)}`) : null;
   return say(strong(tool), typeof what === "string" ? code(firstLine(what)) : null, failed, took);
+}
+
+function writeBridge(data: Fields, event: LedgerEvent): Part[] | null {
+  if (typeof data.bridge !== "string") return null;
+  const did = foldName(event.type).slice("kymo.bridge.".length);
+  const refused = did === "refused" ? counted(data.refused, "event", "events") : null;
+  return say(
+    plain(words(data.direction)),
+    strong(data.bridge),
+    plain(did),
+    refused && plain(refused),
+    plain(words(data.message)),
+    did === "connected" ? dim(words(data.target)) : null,
+  );
 }
 
 /** What a person would want to know first, in this order. */
