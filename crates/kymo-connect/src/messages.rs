@@ -7,7 +7,6 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use kymo_event::{
     Event, LedgerId, Limits, RawJson, Refusal,
     dialects::{self, Dialect, UNRECOGNISED},
-    json,
     way::{self, HOPS_MAX},
 };
 use kymo_hub::{Bridge, BridgeFault, Hub};
@@ -111,8 +110,11 @@ impl Reading {
     fn parse(&self, payload: &[u8]) -> Result<Event<'static>, ()> {
         let text = std::str::from_utf8(payload).map_err(|_| ())?;
         let record = RawJson::parse(text, self.limits.nesting_max).map_err(|_: Refusal| ())?;
-        let dialect = self.dialect.unwrap_or_else(|| dialects::detect(record));
-        let event = dialect.read(record, &self.limits).map_err(|_| ())?;
+        let event = match self.dialect {
+            Some(dialect) => dialect.read(record, &self.limits),
+            None => dialects::read_or_keep(record, &self.limits),
+        };
+        let event = event.map_err(|_| ())?;
         if event.kind.is_empty() || event.kind == UNRECOGNISED {
             return Err(());
         }
@@ -121,16 +123,16 @@ impl Reading {
 
     /// As JSON where it is JSON, as text where it is text, else as base64.
     fn keep(&self, payload: &[u8]) -> Event<'static> {
-        let mut event = Event::new(UNRECOGNISED, self.source.clone());
-        let data = match std::str::from_utf8(payload) {
-            Ok(text) => match RawJson::parse(text, self.limits.nesting_max) {
-                Ok(record) => record.as_str().to_owned(),
-                Err(_) => json::string_token(text),
-            },
-            Err(_) => format!(r#"{{"base64":"{}"}}"#, BASE64_STANDARD.encode(payload)),
+        let source = self.source.clone();
+        let Ok(text) = std::str::from_utf8(payload) else {
+            let mut event = Event::new(UNRECOGNISED, source);
+            event.data = Some(format!(r#"{{"base64":"{}"}}"#, BASE64_STANDARD.encode(payload)).into());
+            return event;
         };
-        event.data = Some(data.into());
-        event
+        match RawJson::parse(text, self.limits.nesting_max) {
+            Ok(record) => dialects::unrecognised(source, record).into_owned(),
+            Err(_) => dialects::unrecognised_text(source, text).into_owned(),
+        }
     }
 }
 

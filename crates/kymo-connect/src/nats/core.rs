@@ -1,12 +1,13 @@
 //! Follows subjects. The server keeps nothing for us: what is published while we do not listen is lost, so that every
 //! such time is said, with its beginning and end, restarts of our own included.
 
-use std::{sync::Arc, time::Duration};
+use std::{fmt::Display, sync::Arc, time::Duration};
 
 use async_nats::Message;
-use futures_util::{FutureExt, Stream, stream::select_all};
+use futures_util::{FutureExt, Stream, StreamExt, stream::select_all};
 use kymo_event::Micros;
 use kymo_hub::{Bridge, BridgeFault, Hub};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::{message_of, next_batch, server::Connection, settings::NatsSource};
@@ -19,6 +20,8 @@ use crate::{
 
 /// How often it is looked whether the server was heard, and whether messages found no room.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// On shutdown, how long the server may take to give what it still has.
+const PARTING: Duration = Duration::from_secs(1);
 
 /// Until when everything was heard.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -43,8 +46,18 @@ pub(super) struct CoreSource {
 /// Messages that found no room, as long as there is no end of them.
 #[derive(Default)]
 struct Dropped {
-    counted: u64,
-    since: Option<(Micros, u64)>,
+    /// What the client has told of them: not each, but never without one.
+    told: u64,
+    /// Messages that were taken, echoes among them.
+    taken: u64,
+    /// Of those that arrived and were not taken, how many were said to be lost.
+    said: u64,
+    looked: Option<Micros>,
+    since: Option<Micros>,
+    /// Since it was looked last nothing was told of.
+    is_over: bool,
+    /// As far as is known.
+    lost: u64,
 }
 
 impl CoreSource {
@@ -69,16 +82,22 @@ impl CoreSource {
     async fn listen(&mut self, bridge: &Bridge, end: &CancellationToken) -> Result<(), BridgeFault> {
         self.load(bridge)?;
         let connection = Connection::open(&self.settings.server, self.settings.waiting_max).await?;
+        let unreachable = |error: &dyn Display| BridgeFault::new("unreachable", error.to_string());
         let mut subscribers = Vec::new();
         for subject in &self.settings.subjects {
             let subscriber = connection.client.subscribe(subject.clone()).await;
-            subscribers.push(subscriber.map_err(|error| BridgeFault::new("unreachable", error.to_string()))?);
+            subscribers.push(subscriber.map_err(|error| unreachable(&error))?);
         }
         let mut messages = select_all(subscribers);
+        let inbox = connection.client.new_inbox();
+        let echoes = connection.client.subscribe(inbox.clone()).await;
+        let mut echoes = echoes.map_err(|error| unreachable(&error))?;
+        let asked = now();
         connection.settle().await?;
-        self.begin(bridge).await;
+        self.begin(asked, bridge).await;
         let mut look = tokio::time::interval(LOOK_EVERY);
-        let mut bytes = 0;
+        // When the server was asked for an echo that has not come yet.
+        let mut asked = None;
         loop {
             tokio::select! {
                 batch = next_batch(&mut messages, |message: &Message| message.length) => match batch {
@@ -86,21 +105,40 @@ impl CoreSource {
                     None => return Err(connection.lost().await),
                 },
                 _ = look.tick() => {
-                    let heard = connection.heard();
-                    if heard != bytes {
-                        bytes = heard;
-                        self.hear().await;
+                    self.dropped.look(connection.dropped());
+                    if asked.is_none() {
+                        asked = Some(now());
+                        let sent = connection.client.publish(inbox.clone(), "".into()).await;
+                        sent.map_err(|error| unreachable(&error))?;
                     }
-                    self.dropped.look(connection.dropped(), bridge);
+                }
+                echo = echoes.next() => {
+                    self.dropped.taken += u64::from(echo.is_some());
+                    let arrived = connection.arrived();
+                    // What the server gave us before the echo is here by now.
+                    let is_all = self.drain(&mut messages, bridge).await?;
+                    if let Some(until) = asked.take().filter(|_| is_all) {
+                        self.dropped.settle(arrived, bridge);
+                        self.hear(until).await;
+                    }
                 }
                 fault = connection.lost() => {
-                    self.drain(&mut messages, bridge).await?;
+                    self.part(&connection, &mut messages, bridge).await?;
                     return Err(fault);
                 }
-                fault = connection.complained() => return Err(fault),
+                fault = connection.turned_away() => {
+                    self.part(&connection, &mut messages, bridge).await?;
+                    return Err(fault);
+                }
                 () = end.cancelled() => {
-                    self.drain(&mut messages, bridge).await?;
-                    self.hear().await;
+                    let until = now();
+                    let settled = timeout(PARTING, connection.settle()).await;
+                    let is_settled = matches!(settled, Ok(Ok(())));
+                    let echo = asked.and_then(|_| echoes.next().now_or_never());
+                    self.dropped.taken += u64::from(is_settled) + u64::from(echo.is_some());
+                    if self.part(&connection, &mut messages, bridge).await? && is_settled {
+                        self.hear(until).await;
+                    }
                     return Ok(());
                 }
             }
@@ -127,18 +165,18 @@ impl CoreSource {
         Ok(())
     }
 
-    /// It listens from now on.
-    async fn begin(&mut self, bridge: &Bridge) {
+    /// It listens from now on, surely since `asked`.
+    async fn begin(&mut self, asked: Micros, bridge: &Bridge) {
         if let Some(heard) = self.heard {
             bridge.gap(heard, now(), None, self.reason);
         }
-        self.dropped = Dropped::default();
-        self.hear().await;
+        self.dropped = Dropped::begin();
+        self.hear(asked).await;
         bridge.connected();
     }
 
-    async fn hear(&mut self) {
-        let until = now();
+    /// Everything that was published until then is durable.
+    async fn hear(&mut self, until: Micros) {
         self.heard = Some(until);
         let place = self.place.clone();
         let stored = tokio::task::spawn_blocking(move || place.store(&Heard { until: until.0 })).await;
@@ -147,54 +185,95 @@ impl CoreSource {
         }
     }
 
-    /// What had come before the end.
+    /// Takes what is here already; whether that was all.
     async fn drain(
         &mut self,
         messages: &mut (impl Stream<Item = Message> + Unpin),
         bridge: &Bridge,
-    ) -> Result<(), BridgeFault> {
-        while let Some(Some(batch)) = next_batch(messages, |message: &Message| message.length).now_or_never()
-        {
+    ) -> Result<bool, BridgeFault> {
+        let room = self.settings.waiting_max * self.settings.subjects.len();
+        let enough = self.dropped.taken + room as u64;
+        while self.dropped.taken <= enough {
+            let batch = next_batch(messages, |message: &Message| message.length).now_or_never();
+            let Some(Some(batch)) = batch else { return Ok(true) };
             self.take(batch, bridge).await?;
         }
-        Ok(())
+        Ok(false)
+    }
+
+    /// The same at the end of a connection, when nothing more will find no room.
+    async fn part(
+        &mut self,
+        connection: &Connection,
+        messages: &mut (impl Stream<Item = Message> + Unpin),
+        bridge: &Bridge,
+    ) -> Result<bool, BridgeFault> {
+        let arrived = connection.arrived();
+        let is_all = self.drain(messages, bridge).await?;
+        self.dropped.look(connection.dropped());
+        if is_all {
+            self.dropped.is_over = true;
+            self.dropped.settle(arrived, bridge);
+        }
+        Ok(is_all)
     }
 
     async fn take(&mut self, batch: Vec<Message>, bridge: &Bridge) -> Result<(), BridgeFault> {
         let read = batch
             .iter()
             .map(|message| self.reading.read(message_of(message, None)));
-        hand_over(read, &*self.outlet, bridge).await
+        hand_over(read, &*self.outlet, bridge).await?;
+        self.dropped.taken += batch.len() as u64;
+        Ok(())
     }
 }
 
 impl Follow for CoreSource {
     async fn follow(&mut self, bridge: &Bridge, end: &CancellationToken) -> Result<(), BridgeFault> {
-        tokio::select! {
+        let followed = tokio::select! {
             followed = self.listen(bridge, end) => followed.inspect_err(|fault| self.reason = fault.code),
             // While it listens it ends by itself; while it connects there is nothing to lose.
             () = ended(end) => Ok(()),
-        }
+        };
+        self.dropped.end(bridge);
+        followed
     }
 }
 
 impl Dropped {
-    /// Says how many found no room once that is over.
-    fn look(&mut self, all: u64, bridge: &Bridge) {
-        let at = now();
-        let more = all - self.counted;
-        self.counted = all;
-        match (&mut self.since, more) {
-            (_, 0) => {
-                if let Some((since, count)) = self.since.take() {
-                    bridge.gap(since, at, Some(count), "slow_consumer");
-                }
-            }
-            (Some((_, count)), more) => *count += more,
-            (None, more) => {
-                let since = Micros(at.0 - i64::try_from(LOOK_EVERY.as_micros()).unwrap_or(0));
-                self.since = Some((since, more));
-            }
+    /// From now on: what arrived before is the echo by which it is known that the server listens.
+    fn begin() -> Self {
+        Self {
+            taken: 1,
+            looked: Some(now()),
+            ..Self::default()
+        }
+    }
+
+    /// What the client has told in all, now and then.
+    fn look(&mut self, told: u64) {
+        let more = told - self.told;
+        (self.told, self.is_over) = (told, more == 0);
+        if more > 0 {
+            self.since = self.since.or(self.looked);
+            self.lost += more;
+        }
+        self.looked = Some(now());
+    }
+
+    /// Of what had arrived by then nothing waits any more: says how many found no room, once that is over.
+    fn settle(&mut self, arrived: u64, bridge: &Bridge) {
+        let missing = arrived.saturating_sub(self.taken + self.said);
+        if self.since.is_some() && self.is_over {
+            self.lost = self.lost.max(missing);
+            self.end(bridge);
+        }
+    }
+
+    fn end(&mut self, bridge: &Bridge) {
+        if let Some(since) = self.since.take() {
+            bridge.gap(since, now(), Some(self.lost), "slow_consumer");
+            self.said += std::mem::take(&mut self.lost);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! NATS: sources from subjects and from JetStream, sinks to both.
 //!
 //! `server` reaches a server and notices when it is gone; `subject` makes subjects of events. `core` follows subjects, for which the server keeps nothing; `stream` follows a JetStream consumer, which
-//! keeps everything until we have it; `publish` is the sink.
+//! keeps everything until we have it; `publish` is the sink, and `word` what a stream says to it.
 
 mod core;
 mod publish;
@@ -9,6 +9,7 @@ mod server;
 mod settings;
 mod stream;
 mod subject;
+mod word;
 
 pub use settings::{NatsServer, NatsSink, NatsSource};
 

@@ -1,19 +1,23 @@
 //! Publishes events, and knows when they are safe: JetStream acknowledges each; of what is only published a server has
 //! taken everything that stands before an echo of our own.
 
-use std::time::Duration;
+use std::{
+    collections::{BTreeMap, HashMap},
+    time::Duration,
+};
 
-use async_nats::{HeaderMap, HeaderValue, Message, StatusCode, Subscriber};
+use async_nats::{HeaderMap, HeaderValue, Message, Subscriber};
 use bytes::Bytes;
 use futures_util::StreamExt;
 use kymo_event::{
-    LedgerId, LineView,
+    LedgerId, LineView, Seq,
     dialects::{Dialect, egos},
 };
 use kymo_hub::BridgeFault;
-use serde::Deserialize;
 
-use super::{HOPS_HEADER, ID_HEADER, LEDGER_HEADER, server::Connection, settings, subject::Template};
+use super::{
+    HOPS_HEADER, ID_HEADER, LEDGER_HEADER, server::Connection, settings, subject::Template, word::word_of,
+};
 use crate::bridges::foreign;
 use crate::sink::{Batch, Item, Refused, Sink, SinkFault};
 
@@ -22,6 +26,9 @@ const STREAM_HEADER: &str = "Nats-Expected-Stream";
 /// The subject of an event of EGOS is the one its dashboard listens to.
 const EGOS: &str = "egos";
 
+/// So many denials at once are surely all heard of: what the client says of a connection has room for a few more.
+const DENIALS_SURE: usize = 100;
+
 pub(super) struct NatsSink {
     settings: settings::NatsSink,
     template: Template,
@@ -29,6 +36,8 @@ pub(super) struct NatsSink {
     broker: String,
     ledger: LedgerId,
     open: Option<Open>,
+    /// Of the batch at hand: what is safe, and what will never be taken, and why.
+    settled: HashMap<Seq, Option<BridgeFault>>,
 }
 
 struct Open {
@@ -39,25 +48,6 @@ struct Open {
     answered: u64,
 }
 
-/// What JetStream says of a message.
-#[derive(Deserialize)]
-struct Ack {
-    error: Option<AckError>,
-    stream: Option<String>,
-    seq: Option<u64>,
-}
-
-#[derive(Deserialize)]
-struct AckError {
-    #[serde(default)]
-    err_code: u64,
-    #[serde(default)]
-    description: String,
-}
-
-/// The message is larger than the stream allows.
-const MESSAGE_TOO_LARGE: u64 = 10_054;
-
 impl NatsSink {
     pub(super) fn new(settings: settings::NatsSink, ledger: LedgerId) -> Self {
         Self {
@@ -67,6 +57,7 @@ impl NatsSink {
             settings,
             ledger,
             open: None,
+            settled: HashMap::new(),
         }
     }
 
@@ -106,21 +97,26 @@ impl NatsSink {
         headers
     }
 
-    async fn publish(&self, open: &Open, batch: &Batch) -> Result<Vec<Refused>, SinkFault> {
+    /// Publishes what the batch has that is not settled yet; gives back the subjects it went to, by the number in the batch.
+    async fn publish(&mut self, open: &Open, batch: &Batch) -> Result<BTreeMap<usize, String>, SinkFault> {
         let max = open.connection.client.max_payload();
         let is_stored = self.settings.stream.is_some();
-        let mut refused = Vec::new();
+        let mut sent = BTreeMap::new();
         for (index, item) in batch.iter().enumerate() {
+            let seq = item.view.seq();
+            if self.settled.contains_key(&seq) {
+                continue;
+            }
             let (payload, headers) = (self.payload(&item), self.headers(&item.view));
-            // Headers count too; these have a few hundred bytes at most.
-            if payload.len() + 512 > max {
-                let fault = too_large(item.view.seq().get(), payload.len(), max);
-                refused.push(Refused { index, fault });
+            let bytes = payload.len() + bytes_of(&headers);
+            if bytes > max {
+                self.settled.insert(seq, Some(too_large(seq, bytes, max)));
                 continue;
             }
             let client = &open.connection.client;
             let subject = self.subject(&item.view);
-            let sent = if is_stored {
+            sent.insert(index, subject.clone());
+            let published = if is_stored {
                 let reply = format!("{}.{}", open.inbox, open.answered + index as u64);
                 client
                     .publish_with_reply_and_headers(subject, reply, headers, payload)
@@ -128,23 +124,22 @@ impl NatsSink {
             } else {
                 client.publish_with_headers(subject, headers, payload).await
             };
-            sent.map_err(|error| SinkFault::Lost(self.gone(&error.to_string())))?;
+            published.map_err(|error| SinkFault::Lost(self.gone(&error.to_string())))?;
         }
-        Ok(refused)
+        Ok(sent)
     }
 
-    /// Waits for the stream's word on every message.
-    async fn acknowledged(
-        &self,
-        open: &mut Open,
-        batch: &Batch,
-        refused: &mut Vec<Refused>,
-    ) -> Result<(), SinkFault> {
-        let mut waiting = batch.len() - refused.len();
-        let mut answered = vec![false; batch.len()];
+    /// Waits for the stream's word on every message. What it has said once is not asked again, whatever it says of others.
+    async fn acknowledged(&mut self, open: &mut Open, batch: &Batch) -> Result<(), SinkFault> {
+        let stream = self.settings.stream.clone().unwrap_or_default();
+        let mut waiting = self.publish(open, batch).await?;
+        let seqs: Vec<Seq> = batch.iter().map(|item| item.view.seq()).collect();
         let mut failed = None;
-        while waiting > 0 {
-            let answer = self.answer(open).await?;
+        while !waiting.is_empty() {
+            let Some(answer) = self.answer(open).await? else {
+                self.settle_denied(open, &seqs, &mut waiting)?;
+                continue;
+            };
             let number = answer
                 .subject
                 .rsplit('.')
@@ -156,84 +151,85 @@ impl NatsSink {
                 continue;
             };
             // Others may answer on such subjects, too: only the stream's word counts, and once.
-            let Some(word) = self.word_of(&answer) else {
+            let Some(word) = word_of(&answer, &stream, &self.broker, &self.settings.subject) else {
                 continue;
             };
-            if answered.get(index) != Some(&false) {
+            if waiting.remove(&index).is_none() {
                 continue;
             }
-            answered[index] = true;
-            waiting -= 1;
-            let Err(fault) = word else {
-                continue;
-            };
-            if fault.code == "too_large" {
-                refused.push(Refused { index, fault });
-            } else {
-                failed.get_or_insert(fault);
+            match word {
+                Ok(()) => _ = self.settled.insert(seqs[index], None),
+                Err(fault) if fault.code == "too_large" => {
+                    self.settled.insert(seqs[index], Some(fault));
+                }
+                Err(fault) => _ = failed.get_or_insert(fault),
             }
         }
-        match failed {
-            Some(fault) => Err(SinkFault::Refused(fault)),
-            None => Ok(()),
-        }
+        failed.map_or(Ok(()), |fault| Err(SinkFault::Refused(fault)))
     }
 
-    async fn answer(&self, open: &mut Open) -> Result<Message, SinkFault> {
+    /// What was not allowed to be published is refused; what is left waits on.
+    fn settle_denied(
+        &mut self,
+        open: &Open,
+        seqs: &[Seq],
+        waiting: &mut BTreeMap<usize, String>,
+    ) -> Result<(), SinkFault> {
+        for (subject, fault) in open.connection.take_denied() {
+            let before = waiting.len();
+            waiting.retain(|index, to| {
+                let is_denied = *to == subject;
+                if is_denied {
+                    self.settled.insert(seqs[*index], Some(fault.clone()));
+                }
+                !is_denied
+            });
+            if waiting.len() == before && subject.starts_with(&open.inbox) {
+                return Err(SinkFault::Lost(fault));
+            }
+        }
+        Ok(())
+    }
+
+    /// An answer; `None` if something was not allowed to be published.
+    async fn answer(&self, open: &mut Open) -> Result<Option<Message>, SinkFault> {
         tokio::select! {
-            answer = open.answers.next() => answer.ok_or_else(|| SinkFault::Lost(self.gone("it was closed"))),
+            answer = open.answers.next() => match answer {
+                Some(answer) => Ok(Some(answer)),
+                None => Err(SinkFault::Lost(self.gone("it was closed"))),
+            },
+            () = open.connection.denied() => Ok(None),
             fault = open.connection.lost() => Err(SinkFault::Lost(fault)),
             // The connection knows the complaint until it is made anew.
             fault = open.connection.complained() => Err(SinkFault::Lost(fault)),
         }
     }
 
-    /// What the stream says; `None` if it is not the stream that answers.
-    fn word_of(&self, answer: &Message) -> Option<Result<(), BridgeFault>> {
-        let stream = self.settings.stream.as_deref().unwrap_or_default();
-        if answer.status == Some(StatusCode::NO_RESPONDERS) {
-            let message = format!(
-                "no stream of {} takes subjects like \"{}\": make {stream} with them, or mend `subject`",
-                self.broker, self.settings.subject
-            );
-            return Some(Err(BridgeFault::new("stream_missing", message)));
-        }
-        let ack: Ack = serde_json::from_slice(&answer.payload).ok()?;
-        let Some(error) = ack.error else {
-            ack.seq?;
-            return match ack.stream? {
-                other if other != stream => {
-                    let message =
-                        format!("the stream {other} takes these subjects, and not {stream}: mend `stream`");
-                    Some(Err(BridgeFault::new("stream_refused", message)))
+    /// Publishes, and waits until the server has taken everything that it takes.
+    async fn echoed(&mut self, open: &mut Open, batch: &Batch) -> Result<(), SinkFault> {
+        let seqs: Vec<Seq> = batch.iter().map(|item| item.view.seq()).collect();
+        loop {
+            let denials = open.connection.denials();
+            let mut sent = self.publish(open, batch).await?;
+            let echo = format!("{}.{}", open.inbox, open.answered);
+            let asked = open.connection.client.publish(echo.clone(), "".into()).await;
+            asked.map_err(|error| SinkFault::Lost(self.gone(&error.to_string())))?;
+            loop {
+                match self.answer(open).await? {
+                    Some(answer) if *answer.subject == echo => break,
+                    Some(_) => {}
+                    None => self.settle_denied(open, &seqs, &mut sent)?,
                 }
-                _ => Some(Ok(())),
-            };
-        };
-        let code = match error.err_code {
-            MESSAGE_TOO_LARGE => "too_large",
-            _ if error.description.contains("maximum") => "no_room",
-            _ => "stream_refused",
-        };
-        Some(Err(BridgeFault::new(
-            code,
-            format!("the stream {stream} says: {}", error.description),
-        )))
-    }
-
-    /// Waits until the server has taken everything.
-    async fn echoed(&self, open: &mut Open) -> Result<(), SinkFault> {
-        let echo = format!("{}.{}", open.inbox, open.answered);
-        let sent = open.connection.client.publish(echo.clone(), "".into()).await;
-        sent.map_err(|error| SinkFault::Lost(self.gone(&error.to_string())))?;
-        while *self.answer(open).await?.subject != *echo {}
-        // A complaint came before the echo, and takes another way to here.
-        for _ in 0..2 {
-            tokio::task::yield_now().await;
-        }
-        match open.connection.complaint() {
-            Some(fault) => Err(SinkFault::Lost(fault)),
-            None => Ok(()),
+            }
+            // A denial came before the echo, and takes another way to here.
+            for _ in 0..2 {
+                tokio::task::yield_now().await;
+            }
+            self.settle_denied(open, &seqs, &mut sent)?;
+            open.answered += 1;
+            if open.connection.denials() - denials < DENIALS_SURE {
+                return Ok(());
+            }
         }
     }
 
@@ -266,27 +262,26 @@ impl Sink for NatsSink {
         let Some(mut open) = self.open.take() else {
             return Err(SinkFault::Lost(self.gone("there is none")));
         };
-        let delivered = async {
-            let mut refused = self.publish(&open, batch).await?;
-            if self.settings.stream.is_some() {
-                self.acknowledged(&mut open, batch, &mut refused).await?;
-            } else {
-                self.echoed(&mut open).await?;
-            }
-            refused.sort_by_key(|refused| refused.index);
-            Ok(refused)
+        let delivered = match self.settings.stream {
+            Some(_) => self.acknowledged(&mut open, batch).await,
+            None => self.echoed(&mut open, batch).await,
         };
-        let delivered = delivered.await;
         open.answered += batch.len() as u64 + 1;
         self.open = Some(open);
-        delivered
+        delivered?;
+        let settled = std::mem::take(&mut self.settled);
+        let refused = batch.iter().enumerate().filter_map(|(index, item)| {
+            let fault = settled.get(&item.view.seq())?.clone()?;
+            Some(Refused { index, fault })
+        });
+        Ok(refused.collect())
     }
 
     async fn lost(&mut self) -> BridgeFault {
         match &self.open {
             Some(open) => tokio::select! {
                 fault = open.connection.lost() => fault,
-                fault = open.connection.complained() => fault,
+                fault = open.connection.turned_away() => fault,
             },
             None => std::future::pending().await,
         }
@@ -303,8 +298,17 @@ impl Sink for NatsSink {
     }
 }
 
-fn too_large(seq: u64, bytes: usize, max: usize) -> BridgeFault {
+/// As they are written on the wire.
+fn bytes_of(headers: &HeaderMap) -> usize {
+    let lines = headers
+        .iter()
+        .flat_map(|(name, values)| values.iter().map(move |value| (name, value)));
+    let lines = lines.map(|(name, value)| AsRef::<[u8]>::as_ref(name).len() + value.as_str().len() + 4);
+    "NATS/1.0\r\n\r\n".len() + lines.sum::<usize>()
+}
+
+fn too_large(seq: Seq, bytes: usize, max: usize) -> BridgeFault {
     let message =
-        format!("event {seq} has {bytes} bytes; the server takes {max} with headers (its max_payload)");
+        format!("event {seq} has {bytes} bytes with its headers; the server takes {max} (its max_payload)");
     BridgeFault::new("too_large", message)
 }

@@ -1,15 +1,22 @@
 //! A connection to a NATS server that says when it is gone. Nothing is reconnected behind our back: what was lost
 //! meanwhile must be known.
 
-use std::{fmt::Display, sync::Arc, sync::atomic::Ordering::Relaxed, time::Duration};
+use std::{
+    fmt::Display,
+    sync::{Arc, Mutex, PoisonError, atomic::Ordering::Relaxed},
+    time::Duration,
+};
 
 use async_nats::{
     Client, ConnectError, ConnectErrorKind, ConnectOptions, Event, HeaderMap, ServerAddr, ServerError,
-    Statistics,
+    Statistics, connection::State,
 };
 use futures_util::StreamExt;
 use kymo_hub::BridgeFault;
-use tokio::{sync::watch, time::timeout};
+use tokio::{
+    sync::watch,
+    time::{sleep, timeout},
+};
 
 use super::{ANSWER, settings::NatsServer};
 use crate::secrets::{secret, unreadable};
@@ -17,11 +24,17 @@ use crate::secrets::{secret, unreadable};
 /// A server that says nothing to two of these is gone.
 const PING_EVERY: Duration = Duration::from_secs(3);
 
+/// What happened to a connection is told by the way and may be lost there; so it is looked at, too.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Denials kept until somebody asks for them.
+const DENIED_MAX: usize = 1_024;
+
 /// An open connection. Dropped, it is closed.
 pub(super) struct Connection {
     pub(super) client: Client,
     pub(super) broker: String,
     seen: watch::Receiver<Seen>,
+    denied: Arc<Mutex<Vec<Denied>>>,
     statistics: Arc<Statistics>,
 }
 
@@ -31,8 +44,19 @@ struct Seen {
     lost: bool,
     /// Messages that found no room.
     dropped: u64,
-    /// The newest complaint of the server.
+    /// The newest complaint of the server that is about no single message.
     complaint: Option<String>,
+    /// How often it was not allowed to publish.
+    denials: usize,
+}
+
+/// A message that the server did not take: this user may not publish there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Denied {
+    /// The message's subject.
+    pub(super) subject: String,
+    /// The server's words.
+    pub(super) words: String,
 }
 
 impl Connection {
@@ -43,6 +67,8 @@ impl Connection {
             .map_err(|problem| BridgeFault::new("invalid_url", problem))?;
         let (sender, seen) = watch::channel(Seen::default());
         let sender = Arc::new(sender);
+        let denied = Arc::new(Mutex::new(Vec::new()));
+        let denied_to_hear = Arc::clone(&denied);
         let options = options(server, addresses.first()).await?;
         let options = options
             .name("kymo")
@@ -52,7 +78,7 @@ impl Connection {
             .ignore_discovered_servers()
             .subscription_capacity(waiting_max.max(1))
             .event_callback(move |event| {
-                sender.send_modify(|seen| seen.hear(event));
+                sender.send_modify(|seen| seen.hear(event, &denied_to_hear));
                 std::future::ready(())
             });
         let client = options
@@ -64,17 +90,20 @@ impl Connection {
             client,
             broker,
             seen,
+            denied,
         })
     }
 
     /// Waits until it is no good any more. Cancel-safe.
     pub(super) async fn lost(&self) -> BridgeFault {
         let mut seen = self.seen.clone();
-        let why = seen
-            .wait_for(|seen| seen.lost)
-            .await
-            .ok()
-            .and_then(|seen| seen.complaint.clone());
+        while !self.is_gone() {
+            tokio::select! {
+                _ = seen.wait_for(|seen| seen.lost) => break,
+                () = sleep(LOOK_EVERY) => {}
+            }
+        }
+        let why = seen.borrow().complaint.clone();
         let why = why.map_or(String::new(), |why| format!(": {why}"));
         BridgeFault::new(
             "unreachable",
@@ -82,35 +111,82 @@ impl Connection {
         )
     }
 
-    /// What the server complained of, for a connection that is still there: usually a permission.
-    pub(super) fn complaint(&self) -> Option<BridgeFault> {
-        let seen = self.seen.borrow();
-        let complaint = seen.complaint.as_ref().filter(|_| !seen.lost)?;
-        let message = format!(
-            "{} says: {complaint}; give this user the permission, or use another",
-            self.broker
-        );
-        Some(BridgeFault::new("not_allowed", message))
+    /// Whether it is another one by now, or none.
+    fn is_gone(&self) -> bool {
+        let is_another = self.statistics.connects.load(Relaxed) > 1;
+        is_another || self.client.connection_state() == State::Disconnected
     }
 
-    /// Waits for a complaint. Cancel-safe.
+    fn not_allowed(&self, words: &str) -> BridgeFault {
+        let message = format!(
+            "{} says: {words}; give this user the permission, or use another",
+            self.broker
+        );
+        BridgeFault::new("not_allowed", message)
+    }
+
+    /// Waits for a complaint that is about no single message: usually of what is asked for. Cancel-safe.
     pub(super) async fn complained(&self) -> BridgeFault {
         let mut seen = self.seen.clone();
-        let _ = seen.wait_for(|seen| seen.complaint.is_some()).await;
-        match self.complaint() {
-            Some(fault) => fault,
+        let complaint = match seen.wait_for(|seen| seen.complaint.is_some()).await {
+            Ok(seen) => seen.complaint.clone().filter(|_| !seen.lost),
+            Err(_) => None,
+        };
+        match complaint {
+            Some(words) => self.not_allowed(&words),
             None => self.lost().await,
         }
     }
 
-    /// Messages that found no room since the connection was opened.
+    /// Waits until it was not allowed to publish something; which, the answer of [`Self::take_denied`] says. Cancel-safe.
+    pub(super) async fn denied(&self) {
+        let mut seen = self.seen.clone();
+        let is_any = || {
+            !self
+                .denied
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .is_empty()
+        };
+        if seen.wait_for(|_| is_any()).await.is_err() {
+            // Whoever waits for this waits for the connection's end, too.
+            std::future::pending().await
+        }
+    }
+
+    /// What was not allowed to be published since it was asked for last, with the fault that says so.
+    pub(super) fn take_denied(&self) -> Vec<(String, BridgeFault)> {
+        let denied = std::mem::take(&mut *self.denied.lock().unwrap_or_else(PoisonError::into_inner));
+        let denied = denied.into_iter();
+        denied
+            .map(|denied| (denied.subject, self.not_allowed(&denied.words)))
+            .collect()
+    }
+
+    /// Waits for a complaint of any kind. Cancel-safe.
+    pub(super) async fn turned_away(&self) -> BridgeFault {
+        tokio::select! {
+            fault = self.complained() => fault,
+            () = self.denied() => {
+                let newest = self.take_denied().pop();
+                newest.map_or_else(|| self.not_allowed("it may not publish"), |(_, fault)| fault)
+            }
+        }
+    }
+
+    /// How often it was not allowed to publish, since it was opened.
+    pub(super) fn denials(&self) -> usize {
+        self.seen.borrow().denials
+    }
+
+    /// Messages of which was said that they found no room since the connection was opened: not all are said.
     pub(super) fn dropped(&self) -> u64 {
         self.seen.borrow().dropped
     }
 
-    /// A number that grows whenever anything was heard of the server.
-    pub(super) fn heard(&self) -> u64 {
-        self.statistics.in_bytes.load(Relaxed)
+    /// Messages that arrived, also those that found no room.
+    pub(super) fn arrived(&self) -> u64 {
+        self.statistics.in_messages.load(Relaxed)
     }
 
     /// Waits until the server has done everything it was told before.
@@ -131,7 +207,7 @@ impl Connection {
         published.map_err(|error| failed(&error))?;
         tokio::select! {
             biased;
-            fault = self.complained() => Err(fault),
+            fault = self.turned_away() => Err(fault),
             echoed = timeout(ANSWER, echo.next()) => match echoed {
                 Ok(Some(_)) => Ok(()),
                 Ok(None) => Err(failed(&"the connection was lost")),
@@ -142,14 +218,42 @@ impl Connection {
 }
 
 impl Seen {
-    fn hear(&mut self, event: Event) {
+    fn hear(&mut self, event: Event, denied: &Mutex<Vec<Denied>>) {
         match event {
             Event::Disconnected | Event::Closed => self.lost = true,
             Event::SlowConsumer(_) | Event::ServerError(ServerError::SlowConsumer(_)) => self.dropped += 1,
-            Event::ServerError(error) => self.complaint = Some(error.to_string()),
+            Event::ServerError(error) => match Denied::read(&error.to_string()) {
+                Some(one) => {
+                    self.denials += 1;
+                    let mut denied = denied.lock().unwrap_or_else(PoisonError::into_inner);
+                    if denied.len() < DENIED_MAX {
+                        denied.push(one);
+                    }
+                }
+                None => self.complaint = Some(error.to_string()),
+            },
             Event::ClientError(error) => self.complaint = Some(error.to_string()),
             Event::Connected | Event::LameDuckMode | Event::Draining => {}
         }
+    }
+}
+
+impl Denied {
+    /// Understands a complaint, if it is one of this kind: the server writes the subject in quotes, as Go does.
+    fn read(words: &str) -> Option<Self> {
+        let (_, rest) = words.split_once("Permissions Violation for Publish to \"")?;
+        let (mut subject, mut chars) = (String::new(), rest.chars());
+        loop {
+            match chars.next()? {
+                '"' => break,
+                '\\' => subject.push(chars.next()?),
+                c => subject.push(c),
+            }
+        }
+        Some(Self {
+            subject,
+            words: words.to_owned(),
+        })
     }
 }
 
@@ -230,6 +334,23 @@ fn refused(broker: &str, error: &ConnectError) -> BridgeFault {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_not_allowed_to_be_published_is_told_from_other_complaints() {
+        let subject = |words: &str| Denied::read(words).map(|denied| denied.subject);
+        for (words, expected) in [
+            (r#"nats: Permissions Violation for Publish to "a.b""#, Some("a.b")),
+            (
+                r#"nats: Permissions Violation for Publish to "a.\"é\\""#,
+                Some(r#"a."é\"#),
+            ),
+            (r#"nats: Permissions Violation for Publish to "a"#, None),
+            (r#"nats: Permissions Violation for Subscription to "a.b""#, None),
+            ("nats: Maximum Payload Violation", None),
+        ] {
+            assert_eq!(subject(words).as_deref(), expected, "{words}");
+        }
+    }
 
     #[test]
     fn a_password_in_an_address_may_have_any_character() {

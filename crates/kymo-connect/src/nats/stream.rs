@@ -36,6 +36,8 @@ pub(super) struct StreamSource {
     outlet: Arc<dyn Outlet>,
     /// The first message whose absence was said.
     missed: u64,
+    /// The newest that was stored since the start: its sequence, and when it was published.
+    newest: Option<(u64, Micros)>,
 }
 
 impl StreamSource {
@@ -50,6 +52,7 @@ impl StreamSource {
             settings,
             outlet,
             missed: 0,
+            newest: None,
         }
     }
 
@@ -79,7 +82,7 @@ impl StreamSource {
             let batch = tokio::select! {
                 batch = next_batch(&mut messages, bytes_of) => batch,
                 fault = connection.lost() => return Err(fault),
-                fault = connection.complained() => return Err(fault),
+                fault = connection.turned_away() => return Err(fault),
                 () = end.cancelled() => return Ok(()),
             };
             let Some(batch) = batch else {
@@ -183,16 +186,36 @@ impl StreamSource {
 
     /// Says what the stream removed before it was read.
     fn say_missed(&mut self, stream: &Stream, consumer: &PullConsumer, bridge: &Bridge) {
-        let first = stream.cached_info().state.first_sequence;
-        let read = consumer.cached_info().ack_floor.stream_sequence;
-        if read > 0 && first > read + 1 && self.missed != first {
-            self.missed = first;
-            let first_time = micros(stream.cached_info().state.first_timestamp.unix_timestamp_nanos());
-            bridge.gap(first_time, now(), Some(first - read - 1), "removed_from_stream");
+        let (state, consumer) = (&stream.cached_info().state, consumer.cached_info());
+        let acknowledged = consumer.ack_floor.stream_sequence;
+        // What was stored here and whose acknowledgement was lost is not missed.
+        let (read, published) = match &self.newest {
+            Some((seq, published)) if *seq >= acknowledged => (*seq, Some(*published)),
+            _ => (acknowledged, None),
+        };
+        let first = state.first_sequence;
+        if read == 0 || first <= read + 1 || self.missed == first {
+            return;
         }
+        self.missed = first;
+        let config = &stream.cached_info().config;
+        // Else others are among those that are not there any more.
+        let gives_all = consumer.config.filter_subject.is_empty()
+            && config.subjects == self.settings.subjects
+            || config.subjects == [consumer.config.filter_subject.clone()];
+        let is_by_age = config.retention == RetentionPolicy::Limits;
+        let lost = (gives_all && is_by_age).then_some(first - read - 1);
+        // They were published after the last that was read and before the first that is left.
+        let created = stream.cached_info().created.unix_timestamp_nanos();
+        let from = published.unwrap_or_else(|| micros(created));
+        let to = match state.messages {
+            0 => now(),
+            _ => micros(state.first_timestamp.unix_timestamp_nanos()),
+        };
+        bridge.gap(from, to, lost, "removed_from_stream");
     }
 
-    async fn take(&self, batch: &[Message], born: i64, bridge: &Bridge) -> Result<(), BridgeFault> {
+    async fn take(&mut self, batch: &[Message], born: i64, bridge: &Bridge) -> Result<(), BridgeFault> {
         let wanted = |message: &&Message| {
             let subjects = &self.settings.subjects;
             subjects
@@ -205,6 +228,14 @@ impl StreamSource {
             self.reading.read(message_of(message, place))
         });
         hand_over(read, &*self.outlet, bridge).await?;
+        let newest = batch.iter().filter_map(|message| message.info().ok());
+        let newest = newest.map(|info| {
+            (
+                info.stream_sequence,
+                micros(info.published.unix_timestamp_nanos()),
+            )
+        });
+        self.newest = newest.max().max(self.newest);
         for message in batch {
             // Not acknowledged it comes again, and is known then.
             if let Err(error) = message.ack().await {
