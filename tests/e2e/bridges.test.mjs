@@ -117,10 +117,11 @@ test("without bridges the page says how to add one, in settings that hold", asyn
     shown.map((text) => text.split("\n").length),
     [3, 3],
   );
-  const kymo = await Kymo.serve(t, shown.join("\n\n").replace("4222", "1"));
+  const home = await temporaryFolder(t);
+  const kymo = await Kymo.serve(t, shown.join("\n\n").replaceAll("~", home));
   const next = await openRoom(t, browser, kymo, { search: BRIDGES });
   await next.locator("[data-bridge=agents][data-state=connected]").waitFor();
-  await next.locator("[data-bridge=bus][data-state=waiting]").waitFor();
+  await next.locator("[data-bridge=log][data-state=connected]").waitFor();
   assert.deepEqual(await accessibilityFaults(page), []);
   assertQuiet(page);
 });

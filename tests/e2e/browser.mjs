@@ -122,7 +122,11 @@ export async function watchShifts(page) {
     new PerformanceObserver((list) => {
       for (const { hadRecentInput, value, sources } of list.getEntries()) {
         // A figure that is written from the right grows to the left, and stands still for the eye.
-        const moved = sources.filter(({ previousRect: was, currentRect: is }) => is.right !== was.right || is.top !== was.top);
+        const moved = sources.filter(({ node, previousRect: was, currentRect: is }) => {
+          const element = node?.nodeType === 1 ? node : node?.parentElement;
+          const isFromRight = element && getComputedStyle(element).textAlign === "right";
+          return !isFromRight || is.right !== was.right || is.top !== was.top;
+        });
         if (hadRecentInput || moved.length === 0) continue;
         const what = moved.map(({ node }) => (node?.parentElement ?? node)?.outerHTML?.slice(0, 120) ?? "?");
         globalThis.shifted.push(`${value.toFixed(4)}: ${what.join(" | ")}`);

@@ -68,7 +68,7 @@ test("a route is written, tried, kept, changed and removed", async (t) => {
   assert.deepEqual([made.level, made.data.ms], ["warn", 9000]);
 
   await page.getByRole("button", { name: "Change slow" }).click();
-  assert.match(await field(page, "data").inputValue(), /"big": 12345678901234567890,\s+"one": 1\.0/);
+  assert.match(await field(page, "data").inputValue(), /"big": 12345678901234567890,[^]*"one": 1\.0/);
   await field(page, "type").fill("tool.lame");
   await page.getByLabel("It runs").uncheck();
   await page.getByRole("button", { name: "Save" }).click();

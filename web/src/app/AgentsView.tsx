@@ -5,7 +5,7 @@ import { useCallback, useEffect, useMemo, useRef } from "react";
 import type { ApiError } from "../client/api";
 import { Poll } from "../client/poll";
 import type { AgentsAnswer } from "../client/wire";
-import { ago, grouped } from "../events/clock";
+import { grouped } from "../events/clock";
 import { term } from "../events/filters";
 import { AgentsPage } from "../features/agents/AgentsPage";
 import { Nothing, Notice } from "../ui/Room";
@@ -109,7 +109,6 @@ function PastNotice({ at, answer, onNow }: { at: string; answer: AgentsAnswer | 
       }
     >
       <b>The past:</b> agents as they were at {placeName(at)}
-      {!isSeq && `, ${ago(at, Date.now())}`}
       {!isSeq && answer !== null && `, up to event #${grouped(answer.cursor)}`}. Nothing here moves.
     </Notice>
   );

@@ -7,19 +7,19 @@ const TAIL = `[sources.agents]
 kind = "tail"
 paths = ["~/runs/**/*.jsonl"]`;
 
-const NATS = `[sinks.bus]
-kind = "nats"
-url = "nats://127.0.0.1:4222"`;
+const FILE = `[sinks.log]
+kind = "file"
+path = "~/events.jsonl"`;
 
 export function NoBridges() {
   return (
     <Nothing icon={<IconPlugConnected size={34} stroke={1.3} aria-hidden="true" />} title="No bridges yet">
       <p>
-        A source follows files or a broker, a sink gives events on. Put three lines into{" "}
+        A source follows files or a broker, a sink gives them events. Put three lines into{" "}
         <code>kymo.toml</code> and start Kymo again:
       </p>
       <CopyBlock text={TAIL} name="the settings of a source" />
-      <CopyBlock text={NATS} name="the settings of a sink" />
+      <CopyBlock text={FILE} name="the settings of a sink" />
       <p>
         All kinds and settings: <code>kymo config explain sources</code> and <code>docs/bridges.md</code>.
       </p>
