@@ -4,7 +4,11 @@
 //! anybody down. What it derives has an id made of the route and the original's seq: after a crash nothing is derived
 //! twice.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use kymo_hub::{
     BridgeAbout, BridgeFault, Direction, Hub,
@@ -24,6 +28,7 @@ pub async fn run_routes(hub: Hub, cursors: Cursors, end: CancellationToken) {
         hub,
         cursors,
         routes: BTreeMap::new(),
+        listed: BTreeSet::new(),
     };
     let mut changes = running.hub.routes().changes();
     loop {
@@ -45,6 +50,8 @@ struct Running {
     hub: Hub,
     cursors: Cursors,
     routes: BTreeMap<String, Route>,
+    /// The names on the list that was followed last, also of those that did not run.
+    listed: BTreeSet<String>,
 }
 
 /// A route that runs.
@@ -83,13 +90,12 @@ impl Running {
             if runs(&name).is_none() {
                 self.hub.bridges().remove(Direction::Route, &name);
             }
-            // Who comes back under this name after being removed begins anew.
-            if !list.contains_key(&name)
-                && let Err(error) = self
-                    .cursors
-                    .of::<serde_json::Value>(Direction::Route, &name)
-                    .remove()
-            {
+        }
+        // Who comes back under this name after being removed begins anew.
+        let listed = list.keys().cloned().collect();
+        for name in std::mem::replace(&mut self.listed, listed).difference(&self.listed) {
+            let place = self.cursors.of::<serde_json::Value>(Direction::Route, name);
+            if let Err(error) = place.remove() {
                 tracing::warn!(route = name, %error, "the place of a route that is gone could not be removed");
             }
         }

@@ -16,7 +16,7 @@ use std::{
 use kymo_event::{Filter, Seq};
 use kymo_ledger::{Chunk, Ledger, ReadError, Reader, Snapshots};
 use parking_lot::Mutex;
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, Semaphore, watch};
 
 use crate::{HubSettings, catchup::CatchUp, notes::Notes, ring::Ring};
 
@@ -43,6 +43,11 @@ const SNAPSHOT_EVENTS: u64 = 250_000;
 const SNAPSHOT_EVERY: Duration = Duration::from_secs(5);
 /// Fewer events are folded anew on start rather than kept on close.
 const CLOSE_EVENTS: u64 = 1_000;
+/// States of the past that are folded for somebody at once.
+const AS_OF_AT_ONCE: usize = 4;
+/// Snapshots that fail one after the other before retention waits for none any more: room on the disk is worth more than
+/// what a restart folds anew.
+const FAILED_MAX: u32 = 5;
 /// After a failed read or write.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 /// How long closing may take to catch up.
@@ -65,6 +70,8 @@ pub(crate) struct Folds {
     asleep: AtomicBool,
     bell: Notify,
     pub(super) asked: Notify,
+    /// Turns of those who ask how things were.
+    pub(super) as_of: Semaphore,
 }
 
 /// What ended a sleep.
@@ -78,6 +85,8 @@ enum Woken {
 struct Kept {
     cursor: u64,
     at: Option<Instant>,
+    /// How many failed since.
+    failed: u32,
 }
 
 impl Folds {
@@ -99,10 +108,15 @@ impl Folds {
             agents_max: settings.agents_max,
             agents: Mutex::new(None),
             folded: watch::Sender::new(0),
-            kept: Mutex::new(Kept { cursor: 0, at: None }),
+            kept: Mutex::new(Kept {
+                cursor: 0,
+                at: None,
+                failed: 0,
+            }),
             asleep: AtomicBool::new(false),
             bell: Notify::new(),
             asked: Notify::new(),
+            as_of: Semaphore::new(AS_OF_AT_ONCE),
         }
     }
 
@@ -288,9 +302,13 @@ impl Folds {
         let mut newest = self.kept.lock();
         newest.at = Some(Instant::now());
         match kept {
-            Ok(cursor) => newest.cursor = cursor,
+            Ok(cursor) => (newest.cursor, newest.failed) = (cursor, 0),
             Err(error) => {
+                newest.failed += 1;
                 tracing::warn!(%error, "what agents do could not be kept; it is folded anew after the next start");
+                if newest.failed >= FAILED_MAX {
+                    self.ledger.keep_from(Seq::FIRST.plus(self.cursor()));
+                }
             }
         }
     }

@@ -5,7 +5,7 @@ mod common;
 use std::{path::PathBuf, time::Duration};
 
 use common::{Made, TempHub};
-use kymo_event::{Event, Seq};
+use kymo_event::{Event, LedgerId, Seq};
 use kymo_hub::{AgentsError, AgentsPage, AgentsRequest, From, HubSettings, Principal, Scope};
 use kymo_ledger::{LedgerSettings, ReadOnly};
 
@@ -197,6 +197,35 @@ async fn retention_waits_until_what_goes_is_kept_in_the_state() {
     };
     let oldest = as_of(&hub, known_from).await;
     assert_eq!(strip(oldest), strip(as_of(&everything, known_from).await));
+}
+
+#[tokio::test]
+async fn snapshots_that_can_never_be_written_hold_back_retention_only_for_a_while() {
+    let mut made = small();
+    made.ledger.retain_bytes = Some(1);
+    let hub = TempHub::made(made);
+    // Nothing can be made below a file.
+    std::fs::write(hub.path().join("snapshots"), "").expect("written");
+    for _ in 0..4 {
+        fill(&hub, 2_048).await;
+    }
+    hub.forget_the_oldest().await;
+    let agents = now(&hub).await;
+    assert_eq!(agents["from"], 1, "nothing is lost to those who ask now");
+}
+
+#[tokio::test]
+async fn a_place_in_another_ledger_is_no_moment_of_this_one() {
+    let hub = TempHub::made(small());
+    fill(&hub, 100).await;
+    let elsewhere = From::Seq(seq(50), Some(LedgerId::new("another")));
+    let error = ask(&hub, Some(elsewhere), None)
+        .await
+        .expect_err("it is not here");
+    assert!(
+        matches!(error, AgentsError::BeforeRetention { known_from: 1 }),
+        "{error}"
+    );
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 //! What happened stands under `event`, `event_type` or `type`, in `tags.event_type` or nowhere; when, under `timestamp`
 //! or `ts`, in any form; the payload is whatever else there is, or stands under the name of the event. Users add keys
 //! of their own with a [`Mapping`].
-use std::sync::LazyLock;
+use std::sync::{LazyLock, OnceLock};
 
 use super::{
     Dialect, Mapping, MappingError,
@@ -15,7 +15,10 @@ use crate::{Event, LedgerId, Level, Limits, LineView, Micros, RawJson, Refusal, 
 pub struct Resonance;
 
 /// The same form with keys of a user's.
-pub struct ExtendedResonance(Form);
+pub struct ExtendedResonance {
+    form: Form,
+    added: Mapping,
+}
 
 static OUTLINE: Outline = Outline {
     name: "resonance",
@@ -43,6 +46,9 @@ static OUTLINE: Outline = Outline {
 
 static FORM: LazyLock<Form> = LazyLock::new(|| Form::new(&OUTLINE));
 
+/// What the user of this program added.
+static EXTENDED: OnceLock<ExtendedResonance> = OnceLock::new();
+
 impl Resonance {
     /// The keys it knows.
     #[must_use]
@@ -52,7 +58,19 @@ impl Resonance {
 
     /// The form that also knows the keys of `added`. What it reads, [`Resonance`] writes back.
     pub fn extended(added: &Mapping) -> Result<ExtendedResonance, MappingError> {
-        Form::extended(&OUTLINE, added).map(ExtendedResonance)
+        let form = Form::extended(&OUTLINE, added)?;
+        let added = added.clone();
+        Ok(ExtendedResonance { form, added })
+    }
+
+    /// Has whoever reads or recognises this dialect know the keys of `added`, from now on and in the whole program. Only
+    /// the first that adds any is heard: what a key means does not change while a program runs.
+    pub fn know(added: &Mapping) -> Result<(), MappingError> {
+        let extended = Self::extended(added)?;
+        if !added.is_empty() {
+            EXTENDED.get_or_init(|| extended);
+        }
+        Ok(())
     }
 }
 
@@ -63,6 +81,12 @@ impl Dialect for Resonance {
 
     /// A record without `type` that names an event and a time. With `type` it may as well be a native one.
     fn detects(&self, record: &RawJson<'_>) -> bool {
+        if EXTENDED
+            .get()
+            .is_some_and(|extended| extended.detects_added(record))
+        {
+            return true;
+        }
         if !record.may_have("event") && !record.may_have("event_type") {
             return false;
         }
@@ -79,7 +103,8 @@ impl Dialect for Resonance {
     }
 
     fn read<'a>(&self, record: RawJson<'a>, limits: &Limits) -> Result<Event<'a>, Refusal> {
-        Reading::of(&FORM, record, limits)?.finish()
+        let form = EXTENDED.get().map_or(&*FORM, |extended| &extended.form);
+        Reading::of(form, record, limits)?.finish()
     }
 
     fn write(&self, line: &LineView<'_>, _: &LedgerId, out: &mut Vec<u8>) {
@@ -91,17 +116,40 @@ impl Dialect for Resonance {
     }
 }
 
+impl ExtendedResonance {
+    /// A record without `type` that names an event or a time with a key of the user's, and both with any.
+    fn detects_added(&self, record: &RawJson<'_>) -> bool {
+        let added = |names: &[String]| names.iter().filter_map(|name| at(*record, name)).next();
+        let own = |names: &[&str]| names.iter().find_map(|name| record.get(name));
+        let (kind, time) = (added(&self.added.kind), added(&self.added.time));
+        if kind.is_none() && time.is_none() || record.get("type").is_some() {
+            return false;
+        }
+        let kind = kind.or_else(|| own(&["event", "event_type"]));
+        let time = time.or_else(|| own(&["timestamp", "ts"]));
+        kind.is_some_and(|kind| kind.kind() == Kind::String) && time.is_some()
+    }
+}
+
+/// The member of this name, or at this JSON pointer.
+fn at<'a>(record: RawJson<'a>, name: &str) -> Option<RawJson<'a>> {
+    match name.strip_prefix('/') {
+        None => record.get(name),
+        Some(path) => path.split('/').try_fold(record, RawJson::get),
+    }
+}
+
 impl Dialect for ExtendedResonance {
     fn name(&self) -> &'static str {
         Resonance.name()
     }
 
     fn detects(&self, record: &RawJson<'_>) -> bool {
-        Resonance.detects(record)
+        Resonance.detects(record) || self.detects_added(record)
     }
 
     fn read<'a>(&self, record: RawJson<'a>, limits: &Limits) -> Result<Event<'a>, Refusal> {
-        Reading::of(&self.0, record, limits)?.finish()
+        Reading::of(&self.form, record, limits)?.finish()
     }
 
     fn write(&self, line: &LineView<'_>, ledger: &LedgerId, out: &mut Vec<u8>) {

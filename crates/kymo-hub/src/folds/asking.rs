@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use kymo_event::{Filter, LineView, Micros, Seq};
+use kymo_event::{Filter, LedgerId, LineView, Micros, Seq};
 use kymo_ledger::{Chunk, Ledger, ReadError, ReadOnly, Reader, Snapshots};
 
 use super::{
@@ -77,6 +77,8 @@ pub(crate) async fn agents(
         Some(at) => at,
     };
     let agents_max = hub.settings.agents_max;
+    // Each holds a state as large as ours: others wait.
+    let _turn = hub.folds.as_of.acquire().await;
     let opening = move |ledger: &Ledger| AsOf::open(ledger, &at, now, agents_max);
     let mut as_of = hub.catchup.read(opening).await?;
     while !as_of.is_done() {
@@ -123,6 +125,7 @@ async fn reach(folds: &Folds, min: Option<Seq>) -> Result<(), AgentsError> {
 
 /// A ledger, served or not.
 trait Past {
+    fn id(&self) -> LedgerId;
     fn first_and_head(&self) -> (Seq, u64);
     fn read(&self, from: Seq) -> Reader;
     fn seq_at(&self, time: Micros) -> Result<Seq, ReadError>;
@@ -130,6 +133,9 @@ trait Past {
 }
 
 impl Past for Ledger {
+    fn id(&self) -> LedgerId {
+        self.id()
+    }
     fn first_and_head(&self) -> (Seq, u64) {
         (self.first(), self.head().map_or(0, Seq::get))
     }
@@ -145,6 +151,9 @@ impl Past for Ledger {
 }
 
 impl Past for ReadOnly {
+    fn id(&self) -> LedgerId {
+        self.id()
+    }
     fn first_and_head(&self) -> (Seq, u64) {
         (self.first(), self.head().map_or(0, Seq::get))
     }
@@ -171,6 +180,14 @@ struct AsOf {
 impl AsOf {
     fn open(past: &impl Past, at: &From, now: Micros, agents_max: usize) -> Result<Self, AgentsError> {
         let (first, head) = past.first_and_head();
+        if let From::Seq(_, Some(ledger)) = at
+            && *ledger != past.id()
+        {
+            // That number meant another event, which is not here.
+            return Err(AgentsError::BeforeRetention {
+                known_from: first.get(),
+            });
+        }
         let moment = match at {
             From::Ago(micros) => Some(Micros(now.0.saturating_sub(*micros))),
             From::Time(time) => Some(*time),

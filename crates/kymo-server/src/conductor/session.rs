@@ -142,9 +142,20 @@ impl Session {
 
     /// Serves the client until one side ends it.
     pub(super) async fn serve(mut self, mut socket: Socket) {
-        if let Err(error) = self.begin().await {
-            self.say_error(None, &error);
-            return socket.close(self.outbox, Fault::REFUSED).await;
+        let (closing, revoked) = (self.app.closing.clone(), self.caller.revoked.clone());
+        // The history may take its time; a server that ends, or a token that is taken back, does not wait for it.
+        let begun = tokio::select! {
+            begun = self.begin() => begun.map_err(Some),
+            () = revoked.cancelled() => Err(Some(ApiError::new("unauthorized", "the token was revoked"))),
+            () = closing.cancelled() => Err(None),
+        };
+        match begun {
+            Ok(()) => {}
+            Err(Some(error)) => {
+                self.say_error(None, &error);
+                return socket.close(self.outbox, Fault::REFUSED).await;
+            }
+            Err(None) => return socket.close(self.outbox, Fault::CLOSING).await,
         }
         let mut large = self.app.budget.claim();
         let end = loop {

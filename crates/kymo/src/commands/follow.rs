@@ -8,6 +8,7 @@ use crate::{
     find::{Place, Where},
     printer::note,
     sending::Sending,
+    settings::{Loaded, SettingsArgs},
 };
 
 const EXAMPLES: &str = "\
@@ -47,6 +48,8 @@ fn dialect_names() -> clap::builder::PossibleValuesParser {
 impl Args {
     pub(crate) fn run(self) -> Result<Exit, Failure> {
         let found = Place::find(&self.place)?;
+        // It says which keys records may have.
+        Loaded::load(&SettingsArgs::default(), &found.data, &[])?;
         let dialect = self
             .dialect
             .map(|name| DialectName::try_from(name).expect("the parser knows them"));

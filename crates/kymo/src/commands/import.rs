@@ -21,6 +21,7 @@ use crate::{
     printer::{BAD, DIM},
     progress::Progress,
     receipt::Receipt,
+    settings::{Loaded, SettingsArgs},
 };
 
 mod array;
@@ -137,6 +138,8 @@ impl Args {
 
     fn destination(&self) -> Result<Destination, Failure> {
         let found = Place::find_settled(&self.place)?;
+        // It says which keys records may have.
+        Loaded::load(&SettingsArgs::default(), &found.data, &[])?;
         match &found.state {
             State::Named(_) | State::Running(_) => Ok(Destination::Server(found.server()?)),
             State::Held { pid } => Err(Failure::locked(&found.data, *pid)),

@@ -86,8 +86,10 @@ impl Loaded {
         }
         named::judge(&mut layers.values, &layers.origins)?;
         routes::judge(&layers.values, &layers.origins)?;
+        let settings = layers.settings();
+        settings.dialects.take_effect()?;
         Ok(Self {
-            settings: layers.settings(),
+            settings,
             file,
             origins: layers.origins,
         })

@@ -14,9 +14,12 @@ use std::{
 };
 
 use kymo_connect::{BridgesSettings, SinkSettings, SourceSettings, WatchSettings};
+use kymo_event::dialects::{Mapping, Resonance};
 use kymo_hub::{HubSettings, routes::Said};
 use kymo_ledger::LedgerSettings;
 use kymo_server::{DoorsSettings, ServerSettings};
+
+use crate::failure::{Failure, Kind};
 
 pub(crate) use known::{DEFAULT_TOML, KNOWN, Known, nearest};
 pub(crate) use layers::{Loaded, Origin};
@@ -33,6 +36,7 @@ pub(crate) struct Settings {
     pub(crate) watch: WatchSettings,
     pub(crate) spool: SpoolSettings,
     pub(crate) run: RunSettings,
+    pub(crate) dialects: DialectsSettings,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) sources: BTreeMap<String, SourceSettings>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
@@ -48,6 +52,24 @@ impl Settings {
             sources: self.sources.clone(),
             sinks: self.sinks.clone(),
         }
+    }
+}
+
+/// What the forms of other systems are known to have, besides what they are known to have everywhere.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct DialectsSettings {
+    /// Keys of records of resonance ledgers.
+    pub(crate) resonance: Mapping,
+}
+
+impl DialectsSettings {
+    /// Has all readers of this program know it.
+    fn take_effect(&self) -> Result<(), Failure> {
+        Resonance::know(&self.resonance).map_err(|error| {
+            let message = format!("[dialects.resonance]: {error}");
+            Failure::new(Kind::Settings, message).code("invalid_parameter")
+        })
     }
 }
 

@@ -1,5 +1,7 @@
 //! The docs page and the shells know every command.
 
+use std::{fs, path::Path};
+
 use crate::support::Home;
 
 fn commands() -> Vec<String> {
@@ -73,4 +75,45 @@ fn completions_know_the_commands_in_every_shell() {
 fn a_mistyped_command_is_told_the_nearest_one() {
     let ran = Home::new().kymo(&["emti", "hello"]).code(2);
     assert!(ran.stderr.contains("emit"), "{}", ran.stderr);
+}
+
+/// Every file of settings that readers may copy, and every piece of one.
+fn settings_in_docs() -> Vec<(String, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let mut found = Vec::new();
+    for folder in ["docs", "docs/systems", "docs/examples", "deploy"] {
+        for entry in fs::read_dir(root.join(folder)).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            let text = || fs::read_to_string(&path).expect("text");
+            let name = path.display().to_string();
+            match path.extension().and_then(|extension| extension.to_str()) {
+                Some("toml") => found.push((name, text())),
+                Some("md") => {
+                    let text = text();
+                    let pieces = text.split("```toml\n").skip(1);
+                    let pieces = pieces.map(|piece| piece.split("```").next().unwrap_or_default());
+                    found.extend(pieces.map(|piece| (name.clone(), piece.to_owned())));
+                }
+                _ => {}
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn settings_that_the_docs_show_are_settings() {
+    let all = settings_in_docs();
+    assert!(all.len() > 15, "{}", all.len());
+    for (name, text) in all {
+        let home = Home::new();
+        let file = home.write("shown.toml", &text);
+        let ran = home
+            .command(&["config", "check", file.to_str().expect("UTF-8")])
+            .env("AGI_LEDGER_PATH", "ledger.jsonl")
+            .output()
+            .expect("it runs");
+        let said = String::from_utf8_lossy(&ran.stderr);
+        assert!(ran.status.success(), "{name}: {said}\n{text}");
+    }
 }

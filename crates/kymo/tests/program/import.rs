@@ -416,3 +416,49 @@ fn real_ledgers_are_imported_and_exported_equal() {
         there_and_back("resonance", &["--dialect", "resonance"], &records);
     }
 }
+
+#[test]
+fn keys_that_the_settings_name_are_understood_and_given_back() {
+    let home = Home::new();
+    home.write(
+        "kymo.toml",
+        "[dialects.resonance]\ntype = [\"kind\"]\ntime = [\"when\"]\nagent = [\"who\"]\ntask = [\"/meta/job\"]\n",
+    );
+    let record = r#"{"kind":"build.done","when":"2026-02-14T19:01:23Z","who":"planner","meta":{"job":"t1"},"ok":true}"#;
+    home.write("mine.jsonl", format!("{record}\n{{\"what\":1}}\n"));
+    let server = home.serve();
+    let ran = home.kymo(&["import", "mine.jsonl", "--json"]).good().json();
+    assert_eq!(
+        (&ran["stored"], &ran["unrecognised"]),
+        (&2.into(), &1.into()),
+        "{ran}"
+    );
+    for (kind, dialect) in [("build.done", "resonance"), ("unrecognised", "kymo")] {
+        let event = &server.events(&format!("type:{kind}"))[0];
+        assert_eq!(event["dialect"].as_str().unwrap_or("kymo"), dialect, "{event}");
+    }
+    let event = &server.events("agent:planner task:t1")[0];
+    assert_eq!(event["time"], "2026-02-14T19:01:23Z", "{event}");
+    let out = home
+        .kymo(&["export", "--dialect", "resonance", "--filter", "agent:planner"])
+        .good()
+        .stdout;
+    let back: Value = serde_json::from_str(out.trim()).expect("a record");
+    assert_eq!(back, serde_json::from_str::<Value>(record).expect("JSON"));
+}
+
+#[test]
+fn keys_that_cannot_be_are_refused_with_their_table() {
+    let home = Home::new();
+    home.write(
+        "kymo.toml",
+        "[dialects.resonance]\ntype = [\"a\"]\ntime = [\"a\"]\n",
+    );
+    home.write("mine.jsonl", "{}\n");
+    let ran = home.kymo(&["import", "mine.jsonl", "--data", ".kymo"]).code(8);
+    assert!(
+        ran.stderr.contains("dialects.resonance") && ran.stderr.contains("leave one"),
+        "{}",
+        ran.stderr
+    );
+}
