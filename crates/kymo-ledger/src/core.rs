@@ -37,6 +37,8 @@ pub(crate) struct Core {
     pub(crate) needed_from: AtomicU64,
     /// Whether it would have removed one of those.
     pub(crate) held_back: AtomicBool,
+    /// Retention and compression are done by one at a time.
+    pub(crate) maintenance: Mutex<()>,
     /// What readers read into.
     pub(crate) read_buffers: Buffers,
     pub(crate) on_commit: Mutex<Option<OnCommit>>,

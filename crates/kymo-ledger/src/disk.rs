@@ -172,7 +172,11 @@ impl Disk for RealDisk {
         let mut files = Vec::new();
         for entry in entries {
             let entry = entry?;
-            let meta = entry.metadata()?;
+            let meta = match entry.metadata() {
+                // It went since the folder was read.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                meta => meta?,
+            };
             if let (true, Ok(name)) = (meta.is_file(), entry.file_name().into_string()) {
                 files.push(FileEntry {
                     name,
@@ -282,5 +286,36 @@ impl DiskFile for RealFile {
 
     fn len(&self) -> io::Result<u64> {
         self.0.metadata().map(|meta| meta.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use super::*;
+
+    #[test]
+    fn a_folder_in_which_files_come_and_go_can_be_listed() {
+        let folder = tempfile::tempdir().expect("a folder");
+        fs::write(folder.path().join("stays"), "").expect("written");
+        let (path, over) = (folder.path(), AtomicBool::new(false));
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !over.load(Ordering::Relaxed) {
+                    for name in ["a", "b", "c", "d"] {
+                        fs::write(path.join(name), "").expect("written");
+                    }
+                    for name in ["a", "b", "c", "d"] {
+                        fs::remove_file(path.join(name)).expect("removed");
+                    }
+                }
+            });
+            let listed: io::Result<Vec<_>> = (0..3_000).map(|_| RealDisk.list(path)).collect();
+            over.store(true, Ordering::Relaxed);
+            for files in listed.expect("listed") {
+                assert!(files.iter().any(|file| file.name == "stays"));
+            }
+        });
     }
 }

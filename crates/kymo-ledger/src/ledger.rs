@@ -114,6 +114,7 @@ impl Ledger {
             notices,
             needed_from: AtomicU64::new(u64::MAX),
             held_back: AtomicBool::new(false),
+            maintenance: Mutex::default(),
             read_buffers: Buffers::default(),
             on_commit: Mutex::default(),
         });
@@ -254,6 +255,7 @@ impl Ledger {
     /// Runs retention and compression now (the owner calls this every minute).
     pub fn maintain(&self) -> io::Result<()> {
         let core = self.core();
+        let _alone = core.maintenance.lock();
         // A disk that refuses one of these often needs the others most.
         let retired = retention::retire(core);
         let swept = retention::sweep(&*core.disk, &core.folder, core.segments.kept().from);

@@ -440,7 +440,7 @@ fn keys_that_the_settings_name_are_understood_and_given_back() {
     let event = &server.events("agent:planner task:t1")[0];
     assert_eq!(event["time"], "2026-02-14T19:01:23Z", "{event}");
     let out = home
-        .kymo(&["export", "--dialect", "resonance", "--filter", "agent:planner"])
+        .kymo(&["export", "agent:planner", "--dialect", "resonance"])
         .good()
         .stdout;
     let back: Value = serde_json::from_str(out.trim()).expect("a record");
