@@ -39,8 +39,9 @@ impl BridgesSettings {
         sources.or_else(|| self.sinks.values().find_map(SinkSettings::problem))
     }
 
-    /// The files that sinks write.
-    fn written_files(&self) -> Vec<PathBuf> {
+    /// The files that sinks write: whoever looks at folders leaves them out, or what is written makes more of it.
+    #[must_use]
+    pub fn written_files(&self) -> Vec<PathBuf> {
         let file = |sink: &SinkSettings| match sink {
             SinkSettings::File(settings) => settings.file().ok(),
             SinkSettings::Nats(_) => None,

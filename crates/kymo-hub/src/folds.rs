@@ -45,9 +45,9 @@ const SNAPSHOT_EVERY: Duration = Duration::from_secs(5);
 const CLOSE_EVENTS: u64 = 1_000;
 /// States of the past that are folded for somebody at once.
 const AS_OF_AT_ONCE: usize = 4;
-/// Snapshots that fail one after the other before retention waits for none any more: room on the disk is worth more than
-/// what a restart folds anew.
-const FAILED_MAX: u32 = 5;
+/// Snapshots that fail for so long are not waited for by retention any more: room on the disk is worth more than what a
+/// restart cannot fold anew.
+const FAILED_FOR: Duration = Duration::from_secs(5);
 /// After a failed read or write.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 /// How long closing may take to catch up.
@@ -85,8 +85,10 @@ enum Woken {
 struct Kept {
     cursor: u64,
     at: Option<Instant>,
-    /// How many failed since.
-    failed: u32,
+    /// Since when they fail.
+    failed_since: Option<Instant>,
+    /// Retention waits for one.
+    is_awaited: bool,
 }
 
 impl Folds {
@@ -111,7 +113,8 @@ impl Folds {
             kept: Mutex::new(Kept {
                 cursor: 0,
                 at: None,
-                failed: 0,
+                failed_since: None,
+                is_awaited: false,
             }),
             asleep: AtomicBool::new(false),
             bell: Notify::new(),
@@ -272,12 +275,16 @@ impl Folds {
     }
 
     async fn keep_if_due(self: &Arc<Self>) {
-        let waited_for = self.ledger.takes_held_back();
-        let due = {
-            let kept = self.kept.lock();
+        let (due, waited_for) = {
+            let mut kept = self.kept.lock();
+            kept.is_awaited |= self.ledger.takes_held_back();
+            // A disk that failed has a moment to itself.
+            let rested_at_all = kept.at.is_none_or(|at| at.elapsed() >= RETRY_AFTER);
+            let waited_for = kept.is_awaited && (kept.failed_since.is_none() || rested_at_all);
             let events = self.cursor().saturating_sub(kept.cursor);
             let rested = kept.at.is_none_or(|at| at.elapsed() >= SNAPSHOT_EVERY);
-            (waited_for && events > 0) || (events >= SNAPSHOT_EVENTS && rested)
+            let due = (waited_for && events > 0) || (events >= SNAPSHOT_EVENTS && rested);
+            (due, waited_for)
         };
         if due {
             self.keep().await;
@@ -302,11 +309,14 @@ impl Folds {
         let mut newest = self.kept.lock();
         newest.at = Some(Instant::now());
         match kept {
-            Ok(cursor) => (newest.cursor, newest.failed) = (cursor, 0),
+            Ok(cursor) => {
+                (newest.cursor, newest.failed_since, newest.is_awaited) = (cursor, None, false);
+            }
             Err(error) => {
-                newest.failed += 1;
                 tracing::warn!(%error, "what agents do could not be kept; it is folded anew after the next start");
-                if newest.failed >= FAILED_MAX {
+                let since = *newest.failed_since.get_or_insert_with(Instant::now);
+                if since.elapsed() >= FAILED_FOR {
+                    newest.is_awaited = false;
                     self.ledger.keep_from(Seq::FIRST.plus(self.cursor()));
                 }
             }

@@ -88,6 +88,7 @@ async fn open_and_serve(plan: Plan, on_ready: impl FnOnce(&Ready)) -> Result<End
     };
     // Left by a process that was killed; from here on it would be taken for ours.
     let _ = fs::remove_file(ServerFile::path(&plan.data));
+    plan.settings.dialects.take_effect();
     let hub = Hub::start_with(plan.settings.hub.clone(), ledger, notices);
     let served = serve(&plan, &hub, on_ready).await;
     hub.close().await;
@@ -219,10 +220,11 @@ async fn start_watch(
     if plan.watch.is_empty() {
         return Ok(None);
     }
-    let settings = WatchSettings {
+    let mut settings = WatchSettings {
         folders: plan.watch.clone(),
         ..plan.settings.watch.clone()
     };
+    settings.leave_out(&plan.settings.bridges().written_files());
     let outlet = Arc::new(HubOutlet::new(hub.clone(), "watch"));
     let starting = Watch::start(settings, outlet, end.clone());
     let long = async {

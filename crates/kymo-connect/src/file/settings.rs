@@ -79,3 +79,47 @@ pub(crate) fn resolved(path: &Path) -> PathBuf {
         _ => path.to_owned(),
     }
 }
+
+/// Whether a name is one that rotation gives to a file of the other name: numbers or a date before or behind its
+/// extension, perhaps compressed.
+pub(crate) fn is_rotation_of(name: &str, of: &str) -> bool {
+    let stem = of.rfind('.').filter(|at| *at > 0).map_or(of, |at| &of[..at]);
+    let Some(rest) = name.strip_prefix(stem) else {
+        return false;
+    };
+    let rest = rest.replacen(&of[stem.len()..], "", 1);
+    let rest = [".gz", ".zst", ".xz", ".bz2", ".old", ".bak"]
+        .iter()
+        .find_map(|end| rest.strip_suffix(end))
+        .unwrap_or(&rest);
+    rest.chars().all(|c| c.is_ascii_digit() || "-_.T:".contains(c))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_rotation_gives_are_known() {
+        for name in [
+            "events.jsonl",
+            "events.jsonl.1",
+            "events.jsonl.12.gz",
+            "events.jsonl-20260101",
+            "events-20260101.jsonl",
+            "events.2026-01-01T10.jsonl.zst",
+            "events.jsonl.old",
+        ] {
+            assert!(is_rotation_of(name, "events.jsonl"), "{name}");
+        }
+        for name in [
+            "events-other.jsonl",
+            "event.jsonl",
+            "events.jsonl.tmp",
+            "my-events.jsonl",
+        ] {
+            assert!(!is_rotation_of(name, "events.jsonl"), "{name}");
+        }
+        assert!(is_rotation_of("log.1", "log"));
+    }
+}

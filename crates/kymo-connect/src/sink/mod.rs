@@ -15,7 +15,7 @@ mod follow;
 mod place;
 mod run;
 
-use std::{future::Future, io, time::Duration};
+use std::{future::Future, time::Duration};
 
 use kymo_event::Filter;
 use kymo_hub::BridgeFault;
@@ -44,7 +44,12 @@ pub trait Sink: Send + 'static {
 
     /// Makes sure that everything delivered stays there, and notes what the sink itself must know to go on. Called
     /// right before the place behind what was delivered is stored; after an error it is not.
-    fn keep(&mut self) -> impl Future<Output = io::Result<()>> + Send {
+    fn keep(&mut self) -> impl Future<Output = Result<(), BridgeFault>> + Send {
+        std::future::ready(Ok(()))
+    }
+
+    /// Forgets what it noted: there is no place, and this sink begins anew. Called before anything else.
+    fn forget(&mut self) -> impl Future<Output = Result<(), BridgeFault>> + Send {
         std::future::ready(Ok(()))
     }
 

@@ -79,6 +79,11 @@ impl Place {
         self.moved().then_some(self.store_after)
     }
 
+    /// Whether there was none that could be gone on from.
+    pub(super) fn is_new(&self) -> bool {
+        self.stored.is_none()
+    }
+
     /// Whether it is not stored as it is.
     pub(super) fn moved(&self) -> bool {
         self.stored != Some(self.position.next)

@@ -65,6 +65,13 @@ pub async fn run_sink<S: Sink>(sink: S, plan: SinkPlan, hub: Hub, cursors: &Curs
         breaker: Breaker::default(),
         end,
     };
+    if run.place.is_new() {
+        if let Err(fault) = run.sink.forget().await {
+            run.bridge.fault(fault);
+        }
+        // From here on it has begun, whatever comes of the other side.
+        run.store().await;
+    }
     run.live().await;
     run.part().await;
 }
@@ -230,20 +237,26 @@ impl<S: Sink> Run<S> {
         if !self.place.moved() {
             return;
         }
-        let stored = match self.sink.keep().await {
-            Ok(()) => self.place.store().await,
-            kept => kept,
+        let fault = match timeout(self.sink.patience(), self.sink.keep()).await {
+            Ok(Ok(())) => match self.place.store().await {
+                Ok(()) => return,
+                Err(error) => {
+                    let message =
+                        format!("the place of this sink cannot be stored, so a restart repeats: {error}");
+                    BridgeFault::new("cursor_unwritable", message)
+                }
+            },
+            Ok(Err(fault)) => fault,
+            Err(_) => BridgeFault::new("timeout", "the other side did not keep what it has in time"),
         };
-        if let Err(error) = stored {
-            self.place.later();
-            let message = format!("the place of this sink cannot be stored, so a restart repeats: {error}");
-            self.bridge.fault(BridgeFault::new("cursor_unwritable", message));
-        }
+        self.place.later();
+        self.bridge.fault(fault);
     }
 
     async fn part(&mut self) {
         let _ = timeout(PARTING, self.sink.close()).await;
-        self.store().await;
+        // What is not stored is repeated; an end that never comes would be worse.
+        let _ = timeout(PARTING, self.store()).await;
         self.bridge.stopped(None);
     }
 }

@@ -11,7 +11,10 @@ use ignore::{
     overrides::{Override, OverrideBuilder},
 };
 
-use crate::stamp::{Kind, Stamp, is_absence};
+use crate::{
+    file::is_rotation_of,
+    stamp::{Kind, Stamp, is_absence},
+};
 
 /// The files of a folder that is given without a glob.
 const OF_A_FOLDER: &str = "**/*.{jsonl,ndjson}";
@@ -181,7 +184,7 @@ impl Names {
             .standard_filters(false)
             .hidden(!self.may_be_hidden)
             .max_depth(self.depth_max)
-            .filter_entry(move |entry| !inside.iter().any(|but| entry.path() == but))
+            .filter_entry(move |entry| !inside.iter().any(|but| is_or_was(entry.path(), but)))
             .build();
         for entry in walk {
             let entry = match entry {
@@ -232,7 +235,19 @@ fn real(path: &Path) -> PathBuf {
 /// Whether a path leads to below one of these, which are real.
 fn is_below(path: &Path, folders: &[PathBuf]) -> bool {
     let path = real(path);
-    folders.iter().any(|folder| path.starts_with(folder))
+    folders
+        .iter()
+        .any(|folder| path.starts_with(folder) || is_or_was(&path, folder))
+}
+
+/// Whether a path is this one, or one that rotation gave to what was there.
+fn is_or_was(path: &Path, of: &Path) -> bool {
+    let name = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned());
+    path == of
+        || path.parent() == of.parent()
+            && name(path)
+                .zip(name(of))
+                .is_some_and(|(name, of)| is_rotation_of(&name, &of))
 }
 
 /// Where the walk met an error.

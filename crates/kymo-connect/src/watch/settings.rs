@@ -35,3 +35,58 @@ impl Default for WatchSettings {
         }
     }
 }
+
+impl WatchSettings {
+    /// Leaves out these files, and what rotation calls them later, wherever one lies in a folder that is watched.
+    pub fn leave_out(&mut self, files: &[PathBuf]) {
+        for folder in &self.folders {
+            let root = folder.canonicalize().unwrap_or_else(|_| folder.clone());
+            for inside in files.iter().filter_map(|file| file.strip_prefix(&root).ok()) {
+                let whole = escaped(&inside.to_string_lossy());
+                let (stem, extension) = whole.rsplit_once('.').unwrap_or((&whole, ""));
+                self.ignore.extend([
+                    format!("/{whole}"),
+                    format!("/{whole}[-.][0-9]*"),
+                    format!("/{stem}[-.][0-9]*.{extension}*"),
+                ]);
+            }
+        }
+    }
+}
+
+/// A path as a pattern that means itself.
+fn escaped(path: &str) -> String {
+    let mut pattern = String::with_capacity(path.len());
+    for c in path.chars() {
+        match c {
+            '\\' => pattern.push('/'),
+            '*' | '?' | '[' | ']' | '{' | '}' | '!' | ' ' => pattern.extend(['\\', c]),
+            _ => pattern.push(c),
+        }
+    }
+    pattern
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_inside_are_left_out_by_name_and_those_elsewhere_are_not() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let root = folder.path().canonicalize().expect("there");
+        let mut settings = WatchSettings {
+            folders: vec![root.clone()],
+            ..WatchSettings::default()
+        };
+        settings.leave_out(&[root.join("logs/a[1].jsonl"), "/elsewhere/b.jsonl".into()]);
+        assert_eq!(
+            settings.ignore,
+            [
+                "/logs/a\\[1\\].jsonl",
+                "/logs/a\\[1\\].jsonl[-.][0-9]*",
+                "/logs/a\\[1\\][-.][0-9]*.jsonl*"
+            ]
+        );
+    }
+}

@@ -119,24 +119,40 @@ impl Dialect for Resonance {
 impl ExtendedResonance {
     /// A record without `type` that names an event or a time with a key of the user's, and both with any.
     fn detects_added(&self, record: &RawJson<'_>) -> bool {
-        let added = |names: &[String]| names.iter().filter_map(|name| at(*record, name)).next();
-        let own = |names: &[&str]| names.iter().find_map(|name| record.get(name));
-        let (kind, time) = (added(&self.added.kind), added(&self.added.time));
-        if kind.is_none() && time.is_none() || record.get("type").is_some() {
-            return false;
+        let (mut event, mut time, mut by_added) = (false, false, false);
+        for member in record.members().into_iter().flatten() {
+            let Some(name) = member.name() else {
+                continue;
+            };
+            if name == "type" {
+                return false;
+            }
+            let Some((slot, is_own)) = self.form.slot_of(&name) else {
+                continue;
+            };
+            let says = match slot {
+                Slot::Type => member.kind() == Kind::String,
+                Slot::Time => true,
+                _ => false,
+            };
+            event |= says && slot == Slot::Type;
+            time |= says && slot == Slot::Time;
+            by_added |= says && !is_own;
         }
-        let kind = kind.or_else(|| own(&["event", "event_type"]));
-        let time = time.or_else(|| own(&["timestamp", "ts"]));
-        kind.is_some_and(|kind| kind.kind() == Kind::String) && time.is_some()
+        let at = |names: &[String]| names.iter().find_map(|name| at(*record, name));
+        let (inner_event, inner_time) = (at(&self.added.kind), at(&self.added.time));
+        let inner_event = inner_event.is_some_and(|event| event.kind() == Kind::String);
+        by_added |= inner_event || inner_time.is_some();
+        by_added && (event || inner_event) && (time || inner_time.is_some())
     }
 }
 
-/// The member of this name, or at this JSON pointer.
-fn at<'a>(record: RawJson<'a>, name: &str) -> Option<RawJson<'a>> {
-    match name.strip_prefix('/') {
-        None => record.get(name),
-        Some(path) => path.split('/').try_fold(record, RawJson::get),
-    }
+/// What stands at a JSON pointer.
+fn at<'a>(record: RawJson<'a>, pointer: &str) -> Option<RawJson<'a>> {
+    let mut names = pointer.strip_prefix('/')?.split('/');
+    names.try_fold(record, |value, name| {
+        value.get(&name.replace("~1", "/").replace("~0", "~"))
+    })
 }
 
 impl Dialect for ExtendedResonance {

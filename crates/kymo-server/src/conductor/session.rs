@@ -145,17 +145,18 @@ impl Session {
         let (closing, revoked) = (self.app.closing.clone(), self.caller.revoked.clone());
         // The history may take its time; a server that ends, or a token that is taken back, does not wait for it.
         let begun = tokio::select! {
-            begun = self.begin() => begun.map_err(Some),
-            () = revoked.cancelled() => Err(Some(ApiError::new("unauthorized", "the token was revoked"))),
-            () = closing.cancelled() => Err(None),
-        };
-        match begun {
-            Ok(()) => {}
-            Err(Some(error)) => {
-                self.say_error(None, &error);
-                return socket.close(self.outbox, Fault::REFUSED).await;
+            begun = self.begin() => begun.map_err(|error| (Some(error), Fault::REFUSED)),
+            () = revoked.cancelled() => {
+                let error = ApiError::new("unauthorized", "the token was revoked");
+                Err((Some(error), Fault::REVOKED))
             }
-            Err(None) => return socket.close(self.outbox, Fault::CLOSING).await,
+            () = closing.cancelled() => Err((None, Fault::CLOSING)),
+        };
+        if let Err((error, fault)) = begun {
+            if let Some(error) = error {
+                self.say_error(None, &error);
+            }
+            return socket.close(self.outbox, fault).await;
         }
         let mut large = self.app.budget.claim();
         let end = loop {

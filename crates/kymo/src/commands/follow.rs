@@ -8,7 +8,7 @@ use crate::{
     find::{Place, Where},
     printer::note,
     sending::Sending,
-    settings::{Loaded, SettingsArgs},
+    settings,
 };
 
 const EXAMPLES: &str = "\
@@ -49,7 +49,7 @@ impl Args {
     pub(crate) fn run(self) -> Result<Exit, Failure> {
         let found = Place::find(&self.place)?;
         // It says which keys records may have.
-        Loaded::load(&SettingsArgs::default(), &found.data, &[])?;
+        settings::know_forms(&found.data)?;
         let dialect = self
             .dialect
             .map(|name| DialectName::try_from(name).expect("the parser knows them"));

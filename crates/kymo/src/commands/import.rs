@@ -3,7 +3,10 @@ use std::{
     fs::File,
     io::{self, BufRead, BufReader, Read},
     path::{Path, PathBuf},
-    sync::mpsc::{Receiver, SyncSender, sync_channel},
+    sync::{
+        Arc,
+        mpsc::{Receiver, SyncSender, sync_channel},
+    },
     thread,
     time::Instant,
 };
@@ -21,7 +24,7 @@ use crate::{
     printer::{BAD, DIM},
     progress::Progress,
     receipt::Receipt,
-    settings::{Loaded, SettingsArgs},
+    settings,
 };
 
 mod array;
@@ -90,21 +93,23 @@ impl Args {
         let (input, total) = self.open()?;
         let destination = self.destination()?;
         let began = Instant::now();
-        let (args, loader) = (&self, self.loader(&destination));
+        let loader = self.loader(&destination);
+        let args = Arc::new(self);
         let mut work = Work {
-            file: &self.file,
+            file: &args.file,
             summary: Summary::default(),
             progress: Progress::bytes("importing", total),
         };
         // One thread reads, this one stores: neither waits for the other but by turns.
         let (send, loads) = sync_channel(LOADS_WAITING);
-        let imported = thread::scope(|scope| {
-            let reading = scope.spawn(move || args.read(input, loader, &send));
-            let stored = work.store_all(destination, loads);
-            let read = reading
+        let reader = Arc::clone(&args);
+        let reading = thread::spawn(move || reader.read(input, loader, &send));
+        let stored = work.store_all(destination, loads);
+        // Who could not store does not wait for a pipe in which nothing comes.
+        let imported = stored.and_then(|()| {
+            reading
                 .join()
-                .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-            stored.and(read)
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
         });
         work.progress.finish();
         work.summary.lines = imported?;
@@ -113,7 +118,7 @@ impl Args {
         } else {
             Exit::Refused
         };
-        work.summary.print(self.json, began.elapsed().as_secs_f64());
+        work.summary.print(args.json, began.elapsed().as_secs_f64());
         Ok(exit)
     }
 
@@ -139,7 +144,7 @@ impl Args {
     fn destination(&self) -> Result<Destination, Failure> {
         let found = Place::find_settled(&self.place)?;
         // It says which keys records may have.
-        Loaded::load(&SettingsArgs::default(), &found.data, &[])?;
+        settings::know_forms(&found.data)?;
         match &found.state {
             State::Named(_) | State::Running(_) => Ok(Destination::Server(found.server()?)),
             State::Held { pid } => Err(Failure::locked(&found.data, *pid)),
@@ -188,11 +193,14 @@ impl Args {
         let mut salvage = Salvage::new(0, 1, limits);
         let mut ends_open = false;
         loop {
-            let came = input
-                .by_ref()
-                .take(PIECE_BYTES)
-                .read_to_end(salvage.room())
-                .map_err(failed)?;
+            let came = match input.by_ref().take(PIECE_BYTES).read_to_end(salvage.room()) {
+                Ok(came) => came,
+                Err(cause) => {
+                    // What was read until then is stored.
+                    loader.end(salvage.position().0);
+                    return Err(failed(cause));
+                }
+            };
             if came > 0 {
                 ends_open = salvage.room().last() != Some(&b'\n');
             }

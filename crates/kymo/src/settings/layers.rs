@@ -87,7 +87,13 @@ impl Loaded {
         named::judge(&mut layers.values, &layers.origins)?;
         routes::judge(&layers.values, &layers.origins)?;
         let settings = layers.settings();
-        settings.dialects.take_effect()?;
+        if let Some(problem) = settings.dialects.problem() {
+            let within = |(key, _): &(&String, &Origin)| key.starts_with("dialects.");
+            let place = layers.origins.iter().find(within);
+            let place = place.map_or(Origin::Default, |(_, origin)| origin.clone());
+            let message = format!("{problem} ({place})");
+            return Err(Failure::new(Kind::Settings, message).code("invalid_parameter"));
+        }
         Ok(Self {
             settings,
             file,

@@ -19,7 +19,7 @@ use kymo_hub::{HubSettings, routes::Said};
 use kymo_ledger::LedgerSettings;
 use kymo_server::{DoorsSettings, ServerSettings};
 
-use crate::failure::{Failure, Kind};
+use crate::failure::Failure;
 
 pub(crate) use known::{DEFAULT_TOML, KNOWN, Known, nearest};
 pub(crate) use layers::{Loaded, Origin};
@@ -64,13 +64,23 @@ pub(crate) struct DialectsSettings {
 }
 
 impl DialectsSettings {
-    /// Has all readers of this program know it.
-    fn take_effect(&self) -> Result<(), Failure> {
-        Resonance::know(&self.resonance).map_err(|error| {
-            let message = format!("[dialects.resonance]: {error}");
-            Failure::new(Kind::Settings, message).code("invalid_parameter")
-        })
+    /// What is wrong with it, if anything is.
+    fn problem(&self) -> Option<String> {
+        let error = Resonance::extended(&self.resonance).err()?;
+        Some(format!("[dialects.resonance]: {error}"))
     }
+
+    /// Has all readers of this program know it, for as long as it runs.
+    pub(crate) fn take_effect(&self) {
+        Resonance::know(&self.resonance).expect("judged with the settings");
+    }
+}
+
+/// Has readers of this program know the keys that records have by the settings of a data folder.
+pub(crate) fn know_forms(data: &Path) -> Result<(), Failure> {
+    let loaded = Loaded::load(&SettingsArgs::of_environment(), data, &[])?;
+    loaded.settings.dialects.take_effect();
+    Ok(())
 }
 
 /// When spooled events are taken up.
@@ -121,6 +131,16 @@ pub(crate) struct SettingsArgs {
     /// Set one setting, such as hub.rate_per_source=500 (repeatable; `kymo config` lists all)
     #[arg(long, value_name = "KEY=VALUE", help_heading = "Settings")]
     pub(crate) set: Vec<String>,
+}
+
+impl SettingsArgs {
+    /// For commands that have no options for settings.
+    pub(crate) fn of_environment() -> Self {
+        Self {
+            config: std::env::var_os("KYMO_CONFIG").map(PathBuf::from),
+            set: Vec::new(),
+        }
+    }
 }
 
 /// The settings file that counts: the named one, else `kymo.toml` in the data folder, else the nearest one upward.

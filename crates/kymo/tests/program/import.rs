@@ -438,7 +438,7 @@ fn keys_that_the_settings_name_are_understood_and_given_back() {
         assert_eq!(event["dialect"].as_str().unwrap_or("kymo"), dialect, "{event}");
     }
     let event = &server.events("agent:planner task:t1")[0];
-    assert_eq!(event["time"], "2026-02-14T19:01:23Z", "{event}");
+    assert_eq!(event["time"], "2026-02-14T19:01:23.000000Z", "{event}");
     let out = home
         .kymo(&["export", "agent:planner", "--dialect", "resonance"])
         .good()

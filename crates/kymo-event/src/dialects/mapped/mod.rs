@@ -174,6 +174,15 @@ impl Form {
         Ok(form)
     }
 
+    /// Which key of the envelope a key of a record is, and whether the form itself knows that.
+    pub(super) fn slot_of(&self, name: &str) -> Option<(Slot, bool)> {
+        let entry = self.keys.entry(self.keys.find(name)?);
+        match entry.means {
+            keys::Means::Slot(slot) => Some((slot, entry.own)),
+            keys::Means::Payload => None,
+        }
+    }
+
     /// Whether the envelope gives the slot back, and under which name.
     fn written(&self, slot: Slot) -> Option<&'static str> {
         let first = self.firsts[slot as usize]?;

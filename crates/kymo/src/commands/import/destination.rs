@@ -30,6 +30,8 @@ const POSTED_BYTES_MAX: usize = 2 << 20;
 /// What is stored together in a folder: enough that the disk's answers are few, and nobody's memory grows.
 const STORED_RECORDS_MAX: usize = 8_192;
 const STORED_BYTES_MAX: usize = 2 << 20;
+/// An event may be so many times as large as its record: what is a batch for the hub's limits is a part of that here.
+const GROWTH: usize = 8;
 /// Batches of a folder that are on their way to the disk.
 const ON_THEIR_WAY: usize = 2;
 
@@ -42,6 +44,8 @@ pub(super) enum Destination {
 pub(super) struct Folder {
     hub: Hub,
     runtime: Runtime,
+    /// Bytes of records that are stored together.
+    bytes_max: usize,
     /// Handed to the ledger, in this order.
     on_their_way: VecDeque<(Load, Commit)>,
 }
@@ -54,7 +58,7 @@ pub(super) type Stored<'s> = &'s mut dyn FnMut(Load, &Receipt);
 /// Makes loads as their destination wants them.
 pub(super) enum Packer {
     Texts,
-    Batches(Hub),
+    Batches { hub: Hub, bytes_max: usize },
 }
 
 impl Packer {
@@ -62,9 +66,9 @@ impl Packer {
     pub(super) fn load(&self) -> Load {
         let pack = match self {
             Self::Texts => Pack::Texts(Texts::default()),
-            Self::Batches(hub) => {
+            Self::Batches { hub, bytes_max } => {
                 let mut intake = hub.intake(Principal::owner(), "import");
-                intake.reserve(STORED_BYTES_MAX);
+                intake.reserve(*bytes_max);
                 Pack::Batch(Box::new(intake))
             }
         };
@@ -81,7 +85,7 @@ impl Packer {
         let records = load.notes.len() + load.refused.len();
         let (records_max, bytes_max) = match self {
             Self::Texts => (POSTED_RECORDS_MAX, POSTED_BYTES_MAX),
-            Self::Batches(_) => (STORED_RECORDS_MAX, STORED_BYTES_MAX),
+            Self::Batches { bytes_max, .. } => (STORED_RECORDS_MAX, *bytes_max),
         };
         records > 0 && (records >= records_max || bytes > bytes_max)
     }
@@ -90,7 +94,10 @@ impl Packer {
 impl Destination {
     /// Opens a folder as its only writer.
     pub(super) fn folder(data: &Path) -> Result<Self, Failure> {
-        let settings = Loaded::load(&SettingsArgs::default(), data, &[])?.settings;
+        let settings = Loaded::load(&SettingsArgs::of_environment(), data, &[])?.settings;
+        let at_once = settings.hub.limits.batch_bytes_max;
+        let waiting = settings.ledger.queue_bytes_max / (ON_THEIR_WAY + 1);
+        let bytes_max = STORED_BYTES_MAX.min(at_once.min(waiting) / GROWTH);
         station::prepare_folder(data)?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
@@ -106,6 +113,7 @@ impl Destination {
         Ok(Self::Folder(Folder {
             hub,
             runtime,
+            bytes_max,
             on_their_way: VecDeque::new(),
         }))
     }
@@ -113,7 +121,10 @@ impl Destination {
     pub(super) fn packer(&self) -> Packer {
         match self {
             Self::Server(_) => Packer::Texts,
-            Self::Folder(folder) => Packer::Batches(folder.hub.clone()),
+            Self::Folder(folder) => Packer::Batches {
+                hub: folder.hub.clone(),
+                bytes_max: folder.bytes_max,
+            },
         }
     }
 
@@ -156,15 +167,16 @@ impl Folder {
         let Pack::Batch(mut intake) = std::mem::replace(&mut load.pack, empty) else {
             return Ok(());
         };
-        let commit = self.runtime.block_on(async {
+        let (commit,) = self.runtime.block_on(async {
             intake.look_up_ids().await;
             let mut commit: Commit = Box::pin(intake.commit());
             // Now it is with the ledger, in front of what comes next.
             let first = poll_fn(|context| Poll::Ready(commit.as_mut().poll(context))).await;
-            match first {
+            let commit: Commit = match first {
                 Poll::Ready(receipt) => Box::pin(std::future::ready(receipt)),
                 Poll::Pending => commit,
-            }
+            };
+            (commit,)
         });
         self.on_their_way.push_back((load, commit));
         self.wait(ON_THEIR_WAY, stored)

@@ -121,7 +121,7 @@ impl Sending<'_> {
             self.loader.load.refused.push(Refused {
                 line,
                 code: refusal.code.to_owned(),
-                message: refusal.message.into(),
+                message: refusal.message,
                 excerpt: excerpt(bytes),
             });
         }
