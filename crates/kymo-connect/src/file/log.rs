@@ -147,7 +147,8 @@ impl Log {
         let mut done = lines.before(self.mark.next);
         if self.is_unsure {
             done = self.catch_up(lines, done, length)?;
-            self.is_unsure = false;
+            // Where all of these are there, some of the next may be.
+            self.is_unsure = done == lines.bytes.len();
         }
         if done == lines.bytes.len() {
             return Ok(());
