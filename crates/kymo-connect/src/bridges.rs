@@ -44,7 +44,7 @@ impl BridgesSettings {
     pub fn written_files(&self) -> Vec<PathBuf> {
         let file = |sink: &SinkSettings| match sink {
             SinkSettings::File(settings) => settings.file().ok(),
-            SinkSettings::Nats(_) => None,
+            _ => None,
         };
         let files = self.sinks.values().filter_map(file);
         files.map(|file| resolved(&file)).collect()
