@@ -119,7 +119,10 @@ impl CoreSource {
                     let is_all = self.drain(&mut messages, bridge).await?;
                     if let Some(until) = asked.take().filter(|_| is_all) {
                         self.dropped.settle(arrived, bridge);
-                        self.hear(until).await;
+                        // What found no room is not said before that is over; who is killed meanwhile says more.
+                        if self.dropped.is_none(connection.dropped()) {
+                            self.hear(until).await;
+                        }
                     }
                 }
                 fault = connection.lost() => {
@@ -268,6 +271,11 @@ impl Dropped {
             self.lost = self.lost.max(missing);
             self.end(bridge);
         }
+    }
+
+    /// Whether everything that found no room was said, as far as the client has told.
+    fn is_none(&self, told: u64) -> bool {
+        self.since.is_none() && told == self.told
     }
 
     fn end(&mut self, bridge: &Bridge) {

@@ -232,7 +232,8 @@ impl Seen {
                 }
                 None => self.complaint = Some(error.to_string()),
             },
-            Event::ClientError(error) => self.complaint = Some(error.to_string()),
+            // It could not connect anew; that it was lost may not have been told.
+            Event::ClientError(error) => (self.lost, self.complaint) = (true, Some(error.to_string())),
             Event::Connected | Event::LameDuckMode | Event::Draining => {}
         }
     }

@@ -11,6 +11,7 @@ use async_nats::jetstream::{
 };
 use kymo_event::Micros;
 use kymo_hub::{Bridge, BridgeFault, Hub, Lag};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::{BATCH_MESSAGES, message_of, next_batch, server::Connection, settings::NatsSource, subject};
@@ -25,6 +26,8 @@ use crate::{
 /// A server that misses two of these hangs.
 const HEARTBEAT: Duration = Duration::from_secs(3);
 const EXPIRES: Duration = Duration::from_secs(30);
+/// On shutdown, how long the last acknowledgements may take.
+const PARTING: Duration = Duration::from_secs(1);
 /// Messages on the way that are not acknowledged yet.
 const UNACKNOWLEDGED_MAX: i64 = 20_000;
 
@@ -83,7 +86,11 @@ impl StreamSource {
                 batch = next_batch(&mut messages, bytes_of) => batch,
                 fault = connection.lost() => return Err(fault),
                 fault = connection.turned_away() => return Err(fault),
-                () = end.cancelled() => return Ok(()),
+                () = end.cancelled() => {
+                    // Else what is stored here would come again.
+                    let _ = timeout(PARTING, connection.client.flush()).await;
+                    return Ok(());
+                }
             };
             let Some(batch) = batch else {
                 return Err(connection.lost().await);

@@ -18,6 +18,8 @@ mod roster;
 mod run;
 mod service;
 mod settings;
+mod taking;
+mod whereabouts;
 
 #[cfg(test)]
 mod histories;

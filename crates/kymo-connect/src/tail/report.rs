@@ -8,7 +8,7 @@ use std::{
 use kymo_event::{Event, Level};
 use serde_json::json;
 
-use super::{following::RefusedRecord, roster::Lost};
+use super::{roster::Lost, taking::RefusedRecord};
 use crate::note;
 
 /// So many records are named at once.

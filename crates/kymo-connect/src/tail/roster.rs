@@ -16,9 +16,10 @@ use kymo_event::{Event, dialects::UNRECOGNISED};
 use super::{
     TailSettings,
     cursor::{Document, Kept},
-    following::{Following, Mark, Piece, Read, RefusedRecord, Source},
+    following::{Following, Mark, Read},
     generation::Begun,
     patterns::Patterns,
+    taking::{Piece, RefusedRecord, Source},
 };
 use crate::stamp::{Stamp, is_absence};
 

@@ -15,12 +15,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     TailStatus,
-    following::RefusedRecord,
     keeping::Keeping,
     pace::Pace,
     report::{self, Refusals},
     roster::{Batch, Roster},
     service::lock,
+    taking::RefusedRecord,
 };
 use crate::{
     Outlet, Refused, Taken, clock,

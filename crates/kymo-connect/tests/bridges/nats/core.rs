@@ -251,7 +251,11 @@ async fn what_finds_no_room_is_said_to_the_number_also_where_the_end_comes_at_on
     echo.next().await.expect("the server has them all");
     running.stop().await;
     let taken = station.stored("type:a").await.len() as u64;
-    let gaps = station.stored("type:kymo.bridge.gap").await;
+    let gaps = wait_for("the gap", async || {
+        let gaps = station.stored("type:kymo.bridge.gap").await;
+        (!gaps.is_empty()).then_some(gaps)
+    })
+    .await;
     assert!(
         gaps.iter().all(|gap| gap["data"]["reason"] == "slow_consumer"),
         "{gaps:?}"

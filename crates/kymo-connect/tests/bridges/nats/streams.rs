@@ -153,8 +153,10 @@ async fn what_a_stream_removed_before_it_was_read_is_said_with_its_times_and_its
         let after = moment_now();
         let running = run(&station, source(), None);
         stored(&station, "type:a", 15).await;
-        let gaps = station.stored("type:kymo.bridge.gap").await;
-        let [gap] = &gaps[..] else { panic!("{gaps:?}") };
+        let gap = wait_for("the gap", async || {
+            station.stored("type:kymo.bridge.gap").await.pop()
+        })
+        .await;
         let data = &gap["data"];
         assert_eq!(
             (&data["reason"], data["lost"].as_u64()),
