@@ -58,7 +58,9 @@ pub(crate) async fn run_nats_source(
     };
     let outlet = HubOutlet::new(hub.clone(), KIND);
     if settings.stream.is_some() {
-        let source = stream::StreamSource::new(&name, settings, &hub, Arc::new(outlet));
+        // No source can have this name; one may follow subjects first, and a stream later.
+        let place = cursors.of(Direction::Source, &format!("{name}.stream"));
+        let source = stream::StreamSource::new(&name, settings, &hub, Arc::new(outlet), place);
         run_source(source, about, hub, end).await;
     } else {
         let place = cursors.of(Direction::Source, &name);

@@ -1,7 +1,10 @@
 //! Follows a JetStream stream through a durable consumer: a message is acknowledged only when our ledger has it on disk,
 //! and until then the stream keeps it. What it gives twice has the same id both times and is stored once.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use async_nats::jetstream::{
     self, Message,
@@ -16,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{BATCH_MESSAGES, message_of, next_batch, server::Connection, settings::NatsSource, subject};
 use crate::{
-    Outlet,
+    CursorFile, Loaded, Outlet,
     clock::now,
     messages::{Reading, hand_over},
     sink::Begin,
@@ -28,6 +31,8 @@ const HEARTBEAT: Duration = Duration::from_secs(3);
 const EXPIRES: Duration = Duration::from_secs(30);
 /// On shutdown, how long the last acknowledgements may take.
 const PARTING: Duration = Duration::from_secs(1);
+/// How often it is written down what was stored last.
+const PLACED_EVERY: Duration = Duration::from_secs(1);
 /// Messages on the way that are not acknowledged yet.
 const UNACKNOWLEDGED_MAX: i64 = 20_000;
 
@@ -39,12 +44,35 @@ pub(super) struct StreamSource {
     outlet: Arc<dyn Outlet>,
     /// The first message whose absence was said.
     missed: u64,
-    /// The newest that was stored since the start: its sequence, and when it was published.
-    newest: Option<(u64, Micros)>,
+    /// The newest that was stored here.
+    newest: Option<Newest>,
+    place: CursorFile<Newest>,
+    placed: Instant,
+}
+
+/// A message of a stream that was stored here. The server moves on by itself what it has of this once messages are gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+pub(super) struct Newest {
+    /// When the stream was made, in seconds since 1970.
+    born: i64,
+    seq: u64,
+    /// In microseconds since 1970.
+    published: i64,
 }
 
 impl StreamSource {
-    pub(super) fn new(name: &str, settings: NatsSource, hub: &Hub, outlet: Arc<dyn Outlet>) -> Self {
+    pub(super) fn new(
+        name: &str,
+        settings: NatsSource,
+        hub: &Hub,
+        outlet: Arc<dyn Outlet>,
+        place: CursorFile<Newest>,
+    ) -> Self {
+        let newest = match place.load() {
+            Ok(Loaded::At(newest)) => Some(newest),
+            // It only says what is missed.
+            _ => None,
+        };
         Self {
             reading: settings.reading(hub),
             stream: settings.stream.clone().unwrap_or_default(),
@@ -55,7 +83,9 @@ impl StreamSource {
             settings,
             outlet,
             missed: 0,
-            newest: None,
+            newest,
+            place,
+            placed: Instant::now(),
         }
     }
 
@@ -89,6 +119,7 @@ impl StreamSource {
                 () = end.cancelled() => {
                     // Else what is stored here would come again.
                     let _ = timeout(PARTING, connection.client.flush()).await;
+                    self.keep().await;
                     return Ok(());
                 }
             };
@@ -196,8 +227,13 @@ impl StreamSource {
         let (state, consumer) = (&stream.cached_info().state, consumer.cached_info());
         let acknowledged = consumer.ack_floor.stream_sequence;
         // What was stored here and whose acknowledgement was lost is not missed.
-        let (read, published) = match &self.newest {
-            Some((seq, published)) if *seq >= acknowledged => (*seq, Some(*published)),
+        let born = stream.cached_info().created.unix_timestamp();
+        let is_by_age = stream.cached_info().config.retention == RetentionPolicy::Limits;
+        let newest = self.newest.filter(|newest| newest.born == born);
+        let (read, published) = match newest {
+            Some(newest) if is_by_age || newest.seq >= acknowledged => {
+                (newest.seq, Some(Micros(newest.published)))
+            }
             _ => (acknowledged, None),
         };
         let first = state.first_sequence;
@@ -210,7 +246,6 @@ impl StreamSource {
         let gives_all = consumer.config.filter_subject.is_empty()
             && config.subjects == self.settings.subjects
             || config.subjects == [consumer.config.filter_subject.clone()];
-        let is_by_age = config.retention == RetentionPolicy::Limits;
         let lost = (gives_all && is_by_age).then_some(first - read - 1);
         // They were published after the last that was read and before the first that is left.
         let created = stream.cached_info().created.unix_timestamp_nanos();
@@ -220,6 +255,17 @@ impl StreamSource {
             _ => micros(state.first_timestamp.unix_timestamp_nanos()),
         };
         bridge.gap(from, to, lost, "removed_from_stream");
+    }
+
+    /// Writes down what was stored last.
+    async fn keep(&mut self) {
+        self.placed = Instant::now();
+        let Some(newest) = self.newest else { return };
+        let place = self.place.clone();
+        let stored = tokio::task::spawn_blocking(move || place.store(&newest)).await;
+        if let Ok(Err(error)) = stored {
+            tracing::warn!(%error, "what a source has of a stream could not be written down");
+        }
     }
 
     async fn take(&mut self, batch: &[Message], born: i64, bridge: &Bridge) -> Result<(), BridgeFault> {
@@ -236,11 +282,10 @@ impl StreamSource {
         });
         hand_over(read, &*self.outlet, bridge).await?;
         let newest = batch.iter().filter_map(|message| message.info().ok());
-        let newest = newest.map(|info| {
-            (
-                info.stream_sequence,
-                micros(info.published.unix_timestamp_nanos()),
-            )
+        let newest = newest.map(|info| Newest {
+            born,
+            seq: info.stream_sequence,
+            published: micros(info.published.unix_timestamp_nanos()).0,
         });
         self.newest = newest.max().max(self.newest);
         for message in batch {
@@ -248,6 +293,9 @@ impl StreamSource {
             if let Err(error) = message.ack().await {
                 return Err(BridgeFault::new("unreachable", error.to_string()));
             }
+        }
+        if self.placed.elapsed() >= PLACED_EVERY {
+            self.keep().await;
         }
         if let Some(info) = batch.last().and_then(|message| message.info().ok()) {
             bridge.lag(Lag {
