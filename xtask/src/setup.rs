@@ -28,6 +28,18 @@ pub(crate) const CHROMIUM: Needed = Needed {
     package: "chromium",
 };
 
+/// The brokers that tests of bridges start for themselves.
+pub(crate) const BROKERS: [Needed; 2] = [
+    Needed {
+        program: "nats-server",
+        package: "nats-server",
+    },
+    Needed {
+        program: "redis-server",
+        package: "redis-server",
+    },
+];
+
 /// Makes sure that Node and npm are there.
 pub(crate) fn node() -> Outcome {
     let output = command("node", &["--version"]).output().map_err(|_| {

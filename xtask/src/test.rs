@@ -108,6 +108,7 @@ fn clippy() -> Outcome {
 }
 
 fn rust() -> Outcome {
+    setup::BROKERS.iter().try_for_each(setup::needed)?;
     if succeeds(cargo(&["nextest", "--version"])) {
         return check(cargo(&["nextest", "run", "--workspace", "--locked"]));
     }
@@ -147,6 +148,7 @@ fn browser() -> Outcome {
 
 fn clients() -> Outcome {
     setup::node()?;
+    setup::BROKERS.iter().try_for_each(setup::needed)?;
     let clients = root().join("tests/clients");
     setup::npm_ci(&clients)?;
     setup::python(&clients)?;

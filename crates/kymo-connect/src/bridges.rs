@@ -19,6 +19,7 @@ use crate::{
     Cursors, HubOutlet, Tail, TailPlan, TailSettings,
     file::{FileSink, resolved, run_file_sink},
     nats::{NatsSink, NatsSource, run_nats_sink, run_nats_source},
+    redis::{RedisSink, RedisSource, run_redis_sink, run_redis_source},
     run_routes,
 };
 
@@ -93,12 +94,13 @@ pub(crate) fn filter_problem(filter: &str) -> Option<String> {
 /// A source and what it follows.
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
-#[expect(clippy::large_enum_variant, reason = "there are a handful, read once")]
 pub enum SourceSettings {
     /// Files of JSON lines.
     Tail(TailSettings),
     /// NATS subjects, or a JetStream stream.
     Nats(NatsSource),
+    /// Redis streams.
+    Redis(RedisSource),
 }
 
 impl SourceSettings {
@@ -106,6 +108,7 @@ impl SourceSettings {
         match self {
             Self::Tail(settings) => settings.problem(),
             Self::Nats(settings) => settings.problem(),
+            Self::Redis(settings) => settings.problem(),
         }
     }
 }
@@ -113,12 +116,13 @@ impl SourceSettings {
 /// A sink and where it gives.
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
-#[expect(clippy::large_enum_variant, reason = "there are a handful, read once")]
 pub enum SinkSettings {
     /// A file of JSON lines.
     File(FileSink),
     /// NATS subjects, or a JetStream stream.
     Nats(NatsSink),
+    /// A Redis stream and a channel.
+    Redis(RedisSink),
 }
 
 impl SinkSettings {
@@ -126,6 +130,7 @@ impl SinkSettings {
         match self {
             Self::File(settings) => settings.problem(),
             Self::Nats(settings) => settings.problem(),
+            Self::Redis(settings) => settings.problem(),
         }
     }
 }
@@ -161,6 +166,11 @@ impl Bridges {
                     let (hub, cursors, end) = (hub.clone(), cursors.clone(), end.clone());
                     tasks.spawn(run_nats_source(name, settings, hub, cursors, end));
                 }
+                SourceSettings::Redis(settings) => {
+                    let (name, settings) = (name.clone(), settings.clone());
+                    let (hub, cursors, end) = (hub.clone(), cursors.clone(), end.clone());
+                    tasks.spawn(run_redis_source(name, settings, hub, cursors, end));
+                }
             }
         }
         for (name, sink) in settings.sinks.clone() {
@@ -170,6 +180,9 @@ impl Bridges {
                     tasks.spawn(run_file_sink(name, settings, data.to_owned(), hub, cursors, end))
                 }
                 SinkSettings::Nats(settings) => tasks.spawn(run_nats_sink(name, settings, hub, cursors, end)),
+                SinkSettings::Redis(settings) => {
+                    tasks.spawn(run_redis_sink(name, settings, hub, cursors, end))
+                }
             };
         }
         tasks.close();

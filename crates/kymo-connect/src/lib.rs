@@ -17,6 +17,7 @@ mod messages;
 mod nats;
 mod outlet;
 mod records;
+mod redis;
 mod retry;
 mod routes;
 mod secrets;
@@ -27,6 +28,7 @@ mod stamp;
 mod tail;
 mod watch;
 
+pub use self::redis::{RedisServer, RedisSink, RedisSource};
 pub use bridges::{Bridges, BridgesSettings, SinkSettings, SourceSettings, without_userinfo};
 pub use cursors::{CursorFile, Cursors, Loaded};
 pub use file::FileSink;

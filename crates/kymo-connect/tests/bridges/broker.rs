@@ -2,22 +2,20 @@
 #![allow(dead_code, reason = "the tests of each crate use their part")]
 
 use std::{
-    net::{Ipv4Addr, TcpListener, TcpStream},
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
-    time::{Duration, Instant},
+    process::Command,
+    time::Duration,
 };
 
 use async_nats::{Client, ConnectOptions, jetstream};
 
-/// Longest wait for it to accept.
-const DEADLINE: Duration = Duration::from_secs(60);
+use crate::process::{Process, free_port};
 
 /// A NATS server. Dropped, it is gone.
 pub(crate) struct Broker {
     folder: tempfile::TempDir,
     pub(crate) port: u16,
-    child: Option<Child>,
+    process: Option<Process>,
 }
 
 impl Broker {
@@ -42,8 +40,7 @@ impl Broker {
     /// One that does not run yet.
     pub(crate) fn down(more: &str) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
-        let port = free.local_addr().expect("an address").port();
+        let port = free_port();
         let path = folder.path().display();
         let more = more.replace("FOLDER", &path.to_string());
         let config = format!(
@@ -53,50 +50,27 @@ impl Broker {
         Self {
             folder,
             port,
-            child: None,
+            process: None,
         }
     }
 
     pub(crate) fn up(&mut self) {
-        let child = Command::new("nats-server")
-            .arg("-c")
-            .arg(self.folder.path().join("nats.conf"))
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("nats-server is installed");
-        self.child = Some(child);
-        let deadline = Instant::now() + DEADLINE;
-        while TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).is_err() {
-            assert!(Instant::now() < deadline, "nats-server does not answer");
-            std::thread::sleep(Duration::from_millis(10));
-        }
+        let mut command = Command::new("nats-server");
+        command.arg("-c").arg(self.folder.path().join("nats.conf"));
+        self.process = Some(Process::start(command, self.port).expect("nats-server is installed"));
     }
 
     /// Ends it at once, as a crash does.
     pub(crate) fn kill(&mut self) {
-        if let Some(mut child) = self.child.take() {
-            let _ = child.kill();
-            let _ = child.wait();
-        }
+        self.process = None;
     }
 
     pub(crate) fn freeze(&self) {
-        self.signal("-STOP");
+        self.process.as_ref().expect("it runs").freeze();
     }
 
     pub(crate) fn thaw(&self) {
-        self.signal("-CONT");
-    }
-
-    fn signal(&self, signal: &str) {
-        let pid = self.child.as_ref().expect("it runs").id().to_string();
-        let status = Command::new("kill")
-            .args([signal, &pid])
-            .status()
-            .expect("kill is there");
-        assert!(status.success());
+        self.process.as_ref().expect("it runs").thaw();
     }
 
     pub(crate) fn url(&self) -> String {
@@ -127,11 +101,5 @@ impl Broker {
         };
         let context = jetstream::new(self.client().await);
         context.get_or_create_stream(config).await.expect("a stream")
-    }
-}
-
-impl Drop for Broker {
-    fn drop(&mut self) {
-        self.kill();
     }
 }

@@ -3,5 +3,9 @@
 mod broker;
 mod files;
 mod nats;
+mod process;
+mod redis;
+mod redis_server;
 mod rig;
+mod running;
 mod sinks;

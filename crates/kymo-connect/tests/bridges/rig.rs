@@ -112,3 +112,11 @@ pub(crate) async fn wait_for<T>(what: &str, mut look: impl AsyncFnMut() -> Optio
         tokio::time::sleep(Duration::from_millis(3)).await;
     }
 }
+
+/// This moment as events write it.
+pub(crate) fn moment_now() -> String {
+    let since = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .expect("after 1970");
+    kymo_event::Micros::from_epoch(since).to_string()
+}

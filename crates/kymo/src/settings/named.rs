@@ -227,7 +227,9 @@ fn wrong(message: String) -> Failure {
 
 #[cfg(test)]
 mod tests {
-    use kymo_connect::{FileSink, NatsSink, NatsSource, SinkSettings, SourceSettings, TailSettings};
+    use kymo_connect::{
+        FileSink, NatsSink, NatsSource, RedisSink, RedisSource, SinkSettings, SourceSettings, TailSettings,
+    };
 
     use super::*;
 
@@ -323,6 +325,28 @@ mod tests {
                 "`filter` cannot be read",
             ),
             (
+                "[sources.a]\nkind = \"redis\"\nstreams = [\"s\", \"s\"]\n",
+                "has \"s\" twice",
+            ),
+            ("[sources.a]\nkind = \"redis\"\nstreams = []\n", "name `streams`"),
+            (
+                "[sources.a]\nkind = \"redis\"\nurl = \"redis://egor:s3cret@h#insecure\"\n",
+                "\"redis://h#insecure\": it has more than an address",
+            ),
+            (
+                "[sources.a]\nkind = \"redis\"\nurl = \"http://h\"\n",
+                "write redis://HOST:PORT",
+            ),
+            ("[sinks.a]\nkind = \"redis\"\ntls_ca = \"x\"\n", "write rediss://"),
+            (
+                "[sinks.a]\nkind = \"redis\"\nstream = \"\"\nchannel = \"\"\n",
+                "or both",
+            ),
+            (
+                "[sinks.a]\nkind = \"redis\"\nchannels = \"x\"\n",
+                "did you mean `sinks.a.channel`?",
+            ),
+            (
                 "[sinks.\"a b\"]\nkind = \"nats\"\n",
                 "cannot be the name of a table",
             ),
@@ -340,11 +364,15 @@ mod tests {
         let sink = serde_json::to_value(SinkSettings::Nats(NatsSink::default())).expect("JSON");
         let tail = serde_json::to_value(SourceSettings::Tail(TailSettings::default())).expect("JSON");
         let file = serde_json::to_value(SinkSettings::File(FileSink::default())).expect("JSON");
+        let redis_source = serde_json::to_value(SourceSettings::Redis(RedisSource::default())).expect("JSON");
+        let redis_sink = serde_json::to_value(SinkSettings::Redis(RedisSink::default())).expect("JSON");
         let all = [
             ("sources", tail),
             ("sources", source),
+            ("sources", redis_source),
             ("sinks", file),
             ("sinks", sink),
+            ("sinks", redis_sink),
         ];
         assert_eq!(EXAMPLES.len(), all.len());
         for (section, settings) in all {
@@ -362,7 +390,7 @@ mod tests {
             there.sort_unstable();
             // Some leave out what is not set.
             assert!(there.iter().all(|key| known.contains(key)), "{known:?} {there:?}");
-            assert!(kind != "nats" || known == there, "{known:?} {there:?}");
+            assert!(kind == "tail" || known == there, "{known:?} {there:?}");
             for setting in &example.settings {
                 assert!(setting.about.ends_with('.'), "{} is not explained", setting.key);
                 let default = &settings[example.name_of(setting)];

@@ -7,6 +7,10 @@ mod support;
 
 #[path = "../../../kymo-connect/tests/bridges/broker.rs"]
 mod broker;
+#[path = "../../../kymo-connect/tests/bridges/process.rs"]
+mod process;
+#[path = "../../../kymo-connect/tests/bridges/redis_server.rs"]
+mod redis_server;
 
 mod agents;
 mod bench;
@@ -22,6 +26,7 @@ mod import;
 mod nats;
 mod protocol_suites;
 mod query;
+mod redis;
 mod replay;
 mod routes;
 mod run;
