@@ -154,14 +154,7 @@ impl Log {
             return Ok(());
         }
         let file = self.file.as_mut().ok_or(io::ErrorKind::NotFound)?;
-        let missing = &lines.bytes[done..];
-        let continues = lines.ends.iter().all(|(_, end)| *end != done) && done > 0;
-        let written = if !continues && is_cut(file)? {
-            file.write_all(&[b"\n", missing].concat())
-        } else {
-            file.write_all(missing)
-        };
-        match written.and_then(|()| Ok(file.metadata()?.len())) {
+        match write(file, lines, done, length).and_then(|()| Ok(file.metadata()?.len())) {
             Ok(length) => {
                 let last = lines.ends.last().map_or(self.mark.next, |(seq, _)| seq.next());
                 self.delivered(last, length);
@@ -234,6 +227,36 @@ impl Log {
         let metadata = file.metadata()?;
         self.file = Some(file);
         Ok((which(&metadata), metadata.len()))
+    }
+}
+
+/// Appends the lines from there on. Where that is within a line, the file ended with what stands before, when it had
+/// this length.
+fn write(file: &mut File, lines: &Lines, done: usize, length: u64) -> io::Result<()> {
+    let index = lines.ends.partition_point(|(_, end)| *end <= done);
+    let start = index.checked_sub(1).map_or(0, |before| lines.ends[before].1);
+    let mut from = done;
+    if start < done {
+        let end = lines.ends[index].1;
+        file.write_all(&lines.bytes[done..end])?;
+        // Somebody else may have been quicker: then that line is broken for good, and comes again.
+        let mut there = vec![0; end - done];
+        file.seek(SeekFrom::Start(length))?;
+        file.read_exact(&mut there)?;
+        from = if there == lines.bytes[done..end] {
+            end
+        } else {
+            start
+        };
+    }
+    let missing = &lines.bytes[from..];
+    if missing.is_empty() {
+        return Ok(());
+    }
+    if is_cut(file)? {
+        file.write_all(&[b"\n", missing].concat())
+    } else {
+        file.write_all(missing)
     }
 }
 

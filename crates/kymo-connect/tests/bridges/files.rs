@@ -32,9 +32,15 @@ impl Running {
         self.runtime.shutdown_background();
     }
 
-    /// Nothing more is done from here on, wherever it was.
-    fn kill(self) {
+    /// Nothing more is done from here on, wherever it was; but for what a thread has begun, since threads cannot be killed.
+    async fn kill(self) {
         self.runtime.shutdown_background();
+        wait_for("the end of the sinks' threads", async || {
+            let tasks = fs::read_dir("/proc/self/task").expect("threads");
+            let mut names = tasks.filter_map(|task| fs::read_to_string(task.ok()?.path().join("comm")).ok());
+            (!names.any(|name| name.starts_with("kymo-file-sink"))).then_some(())
+        })
+        .await;
     }
 }
 
@@ -205,7 +211,7 @@ async fn every_event_is_written_once_over_kills_rotations_and_lines_of_others() 
                 tokio::time::sleep(std::time::Duration::from_millis(random.below(8) as u64)).await;
             }
             match random.below(6) {
-                0 => running.take().expect("it runs").kill(),
+                0 => running.take().expect("it runs").kill().await,
                 1 => running.take().expect("it runs").stop().await,
                 // Only who runs notices that a file was moved: what it wrote since its last mark is in none else.
                 2 if path.exists() => {
@@ -230,7 +236,7 @@ async fn every_event_is_written_once_over_kills_rotations_and_lines_of_others() 
                 3 if path.exists() => append(&path, "somebody else\n"),
                 // Killed within a line.
                 4 if path.exists() => {
-                    running.take().expect("it runs").kill();
+                    running.take().expect("it runs").kill().await;
                     wait_for("quiet", async || {
                         let before = fs::metadata(&path).ok()?.len();
                         tokio::time::sleep(std::time::Duration::from_millis(30)).await;
@@ -264,7 +270,12 @@ async fn every_event_is_written_once_over_kills_rotations_and_lines_of_others() 
         last.stop().await;
         files.push(path);
         let all: Vec<u64> = files.iter().flat_map(|file| numbers(file)).collect();
-        assert_eq!(all, (0..emitted as u64).collect::<Vec<_>>(), "seed {seed}");
+        let jumps: Vec<_> = all.windows(2).filter(|two| two[1] != two[0] + 1).collect();
+        assert!(
+            jumps.is_empty() && all.len() == emitted,
+            "seed {seed}: {} of {emitted} {jumps:?} {files:?}",
+            all.len()
+        );
     }
 }
 
@@ -294,7 +305,7 @@ async fn a_file_that_is_copied_and_emptied_goes_on_from_its_beginning() {
         .expect("emptied");
     station.emit("a", 100..110).await;
     written(&path, 10).await;
-    running.kill();
+    running.kill().await;
     let running = run(&station, one(to(&path)), None);
     station.emit("a", 110..120).await;
     written(&path, 20).await;
