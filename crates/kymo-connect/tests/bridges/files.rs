@@ -408,6 +408,8 @@ async fn a_tail_of_the_folder_leaves_out_what_our_own_sinks_write() {
     let station = Station::new();
     let sink = FileSink {
         filter: "-type:kymo.*".into(),
+        // What is there at the tail's first look counts as the past.
+        backfill: true,
         ..to(&path)
     };
     let running = run(&station, one(sink), Some(folder.path()));
