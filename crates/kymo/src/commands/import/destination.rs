@@ -128,7 +128,7 @@ impl Destination {
         }
     }
 
-    /// Stores a load; who asked for it is told when it, or one before it, is durable. Waits for a side that is busy.
+    /// Stores a load; who asked for it is told when it, or one before it, is durable. A server that is busy is waited for.
     pub(super) fn store(&mut self, mut load: Load, stored: Stored<'_>) -> Result<(), Failure> {
         match (self, &mut load.pack) {
             (Self::Server(client), Pack::Texts(texts)) => {
